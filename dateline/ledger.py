@@ -1,0 +1,747 @@
+"""A ledger: record what sources say, ask what was known on a date.
+
+The one way in for programs, the command line and servers alike. Methods check their
+arguments, open one snapshot, ask :mod:`dateline.projections`, and name the basis of
+the answer.
+"""
+
+import os
+import threading
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import orjson
+from pydantic import ValidationError
+
+from dateline.cursors import PageCursor, decode
+from dateline.domain import errors
+from dateline.domain.answers import (
+    Basis,
+    Change,
+    Changes,
+    ClaimKnowledge,
+    ClaimState,
+    Expectations,
+    Explanation,
+    Knowledge,
+    Positions,
+    Receipt,
+    RecordBasis,
+    Timeline,
+    as_json,
+)
+from dateline.domain.decisions import LEDGER_STREAM
+from dateline.domain.events import AnyEvent, Event, LedgerOpened
+from dateline.domain.questions import Point
+from dateline.domain.recorded import LogEntry, Recorded
+from dateline.domain.rule import Policy, Status
+from dateline.domain.times import (
+    Zone,
+    datetime_of,
+    instant_of,
+    print_datetime,
+    read_instant,
+)
+from dateline.projections import log, upkeep
+from dateline.projections.asof import AsOf
+from dateline.projections.book import Book
+from dateline.projections.codec import CODEC
+from dateline.projections.feed import EventFilter, Subscription, stored
+from dateline.projections.recording import Clock, Kept, Recording, recording
+from dateline.projections.sqlite import MEMORY, SQLiteStore
+from dateline.projections.store import Cursor, Progress
+
+BATCH_LIMIT = 10_000
+"""Events in one call of :meth:`Ledger.record`."""
+
+LOCK_TIMEOUT_SECONDS = 10
+"""How long a writer waits for another before it gives up."""
+
+DEFAULT_POLICY = Policy()
+
+On = str | date
+"""A point of public time: a day as ``YYYY-MM-DD``, or an instant with an offset."""
+
+RecordedBy = str | int | date | None
+"""A point of record time: a position, an instant, a day, or nothing for the head."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _ignore(done: int, total: int) -> None:
+    pass
+
+
+class _RecordPoint(NamedTuple):
+    position: int
+    recorded_at: datetime | None
+
+
+class _Asked(NamedTuple):
+    """Both points of a question, read in the ledger's zone."""
+
+    on: str
+    point: Point
+    recorded_at: datetime | None
+
+    def basis(self, policy: Policy) -> Basis:
+        return Basis(
+            on=self.on,
+            known_until=datetime_of(self.point.on),
+            position=self.point.recorded_by,
+            recorded_at=self.recorded_at,
+            policy=policy,
+        )
+
+
+def open(
+    target: str | os.PathLike[str],
+    *,
+    title: str | None = None,
+    timezone: str | None = None,
+    clock: Clock | None = None,
+    create: bool = True,
+) -> "Ledger":
+    """Open a ledger, or create it if nothing is there.
+
+    Args:
+        target: a SQLite file's path, or ``:memory:``.
+        title: of a new ledger; default: the file's name.
+        timezone: IANA name of a new ledger's zone; default: UTC. For a ledger that
+            is there, title and timezone must be its own.
+        clock: returns the present as an aware datetime; default: the system's.
+        create: whether a ledger that does not exist is created.
+
+    Raises:
+        LedgerNotFound: nothing is there, and ``create`` is false. NotALedger.
+        NewerSchema. LedgerMismatch: another title or zone.
+    """
+    path = os.fspath(target)
+    zone = None if timezone is None else Zone(timezone).name
+    default = "ledger" if path == MEMORY else Path(path).stem
+    opening = LedgerOpened(title=title or default, timezone=zone or "UTC")
+    ledger = Ledger(path, opening=opening if create else None, clock=clock)
+    for name, asked, found in (
+        ("title", title, ledger.title),
+        ("timezone", zone, ledger.timezone),
+    ):
+        if asked not in (None, found):
+            ledger.close()
+            raise errors.LedgerMismatch(
+                f"{path!r} has the {name} {found!r}, not {asked!r}; both are fixed at "
+                "creation"
+            )
+    return ledger
+
+
+class Ledger:
+    """One append-only log of claims and confirmations; made by :func:`open`.
+
+    A ledger may be used by several threads. It is a context manager.
+
+    Args:
+        target: a SQLite file's path, or ``:memory:``.
+        opening: the first event, if the ledger is not there yet; without one, it
+            must be there.
+        kept: the envelope that the first event brings from an export.
+        clock: returns the present as an aware datetime.
+
+    Attributes:
+        title, timezone: fixed at creation.
+        identity: tells this ledger from any other, also of the same title.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        opening: LedgerOpened | None = None,
+        kept: Kept | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        if "://" in target:
+            raise errors.LedgerNotFound(target)
+        self.target = target
+        self._clock = clock or _now
+        self._lock = threading.Lock()
+        self._store = SQLiteStore(
+            target, create=opening is not None, lock_timeout=LOCK_TIMEOUT_SECONDS
+        )
+        try:
+            opened = self._opened()
+            if opened is None:
+                if opening is None:
+                    raise errors.LedgerNotFound(target)
+                opened = self._open(opening, kept)
+        except BaseException:
+            self._store.close()
+            raise
+        self.title: str = opened.fields["title"]
+        self.timezone: str = opened.fields["timezone"]
+        self.identity: str = opened.hash[:32]
+        self.first_position = opened.position
+        self._zone = Zone(self.timezone)
+        self._book = Book(self._store, self._zone)
+
+    def _opened(self) -> LogEntry | None:
+        with self._store.reading() as cursor:
+            return next(iter(log.stream(cursor, LEDGER_STREAM)), None)
+
+    def _open(self, opening: LedgerOpened, kept: Kept | None) -> LogEntry:
+        zone = Zone(opening.timezone)
+        book = Book(self._store, zone)
+        with recording(self._store, book, zone, self._clock) as batch:
+            if book.opening() is None:  # nobody was faster
+                batch.add(opening, kept=kept)
+        opened = self._opened()
+        assert opened is not None
+        return opened
+
+    def close(self) -> None:
+        """Close the ledger; subscriptions end."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # --- recording ----------------------------------------------------------------
+
+    def record(self, *events: Event) -> Receipt:
+        """Record events in one transaction: all of them, or none.
+
+        What is in force already is answered with where it stands. The events are
+        durable when this returns.
+
+        Raises:
+            DatelineError: the first event that cannot be taken, named by ``item``.
+        """
+        if len(events) > BATCH_LIMIT:
+            raise errors.BatchTooLarge(len(events), BATCH_LIMIT)
+        with self.recording() as batch:
+            recorded = []
+            for index, event in enumerate(events):
+                try:
+                    recorded.append(batch.add(_checked(event)))
+                except errors.DatelineError as error:
+                    where = f"event {index + 1} of {len(events)}"
+                    raise error.at(where, index) from None
+            last = max((event.position for event in recorded), default=None)
+            position = batch.head.position if last is None else last
+        with self._store.reading() as cursor:
+            moment = self._moment(cursor, position)
+        assert moment.recorded_at is not None
+        return Receipt(
+            position=position,
+            recorded_at=moment.recorded_at,
+            events=tuple(recorded),
+        )
+
+    def recording(self) -> AbstractContextManager[Recording]:
+        """Open a transaction to record events in one by one; see :meth:`record`."""
+        return _locked(
+            self._lock, recording(self._store, self._book, self._zone, self._clock)
+        )
+
+    # --- asking -------------------------------------------------------------------
+
+    def knowledge(
+        self,
+        *,
+        on: On,
+        recorded_by: RecordedBy = None,
+        topic: str | None = None,
+        policy: Policy | None = None,
+        statuses: Collection[Status | str] | None = None,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> Knowledge:
+        """Return what was known of a topic's claims, or of all, at a point.
+
+        Args:
+            on: public time: a day counts to its end in the ledger's zone.
+            recorded_by: record time: position, instant or day; default: the head.
+            statuses: return only claims with one of these; counts are of all.
+            first: at most so many claims; default: all.
+            after: the ``next`` of the page before.
+        """
+        return Knowledge.model_validate_json(
+            self.knowledge_json(
+                on=on,
+                recorded_by=recorded_by,
+                topic=topic,
+                policy=policy,
+                statuses=statuses,
+                first=first,
+                after=after,
+            )
+        )
+
+    def knowledge_json(
+        self,
+        *,
+        on: On,
+        recorded_by: RecordedBy = None,
+        topic: str | None = None,
+        policy: Policy | None = None,
+        statuses: Collection[Status | str] | None = None,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> bytes:
+        """Return :meth:`knowledge` as the JSON of the contract, joined from rows."""
+        policy = policy or DEFAULT_POLICY
+        wanted = None if statuses is None else {_status(status) for status in statuses}
+        _check_first(first)
+        with self._store.reading() as cursor:
+            asked = self._asked(cursor, on, recorded_by)
+            question = (
+                *("knowledge", self.identity, asked.point.on, topic),
+                *(_policy_json(policy), sorted(wanted) if wanted else None),
+            )
+            last = ""
+            if after is not None:
+                page = decode(after, *question)
+                asked = self._pinned(cursor, asked, page.positions[0], recorded_by)
+                last = page.last
+            answers = AsOf(cursor, self._zone, policy)
+            if topic is not None:
+                answers.check_topic(topic, asked.point.recorded_by)
+            found = answers.claims(asked.point, topic=topic)
+            possibly_known = answers.possibly_known(asked.point, topic=topic)
+        counts: dict[str, int] = {}
+        for _, status, _ in found:
+            counts[status] = counts.get(status, 0) + 1
+        if wanted is not None:
+            found = [claim for claim in found if claim.status in wanted]
+        if last:
+            found = [claim for claim in found if claim.claim > last]
+        cursor_text = None
+        if first is not None and len(found) > first:
+            found = found[:first]
+            page = PageCursor((asked.point.recorded_by,), found[-1].claim)
+            cursor_text = page.encode(*question)
+        return b"".join(
+            (
+                b'{"basis":',
+                orjson.dumps(as_json(asked.basis(policy))),
+                b',"counts":',
+                orjson.dumps({s.value: counts[s] for s in Status if s in counts}),
+                b',"claims":[',
+                ",".join([claim.state for claim in found]).encode(),
+                b'],"possibly_known":',
+                orjson.dumps(possibly_known),
+                b',"next":',
+                orjson.dumps(cursor_text),
+                b"}",
+            )
+        )
+
+    def claim(
+        self,
+        claim: str,
+        *,
+        on: On,
+        recorded_by: RecordedBy = None,
+        policy: Policy | None = None,
+    ) -> ClaimKnowledge:
+        """Return one claim's state of knowledge, also while it is unreported.
+
+        Raises:
+            UnknownClaim: not framed by ``recorded_by``.
+        """
+        policy = policy or DEFAULT_POLICY
+        with self._store.reading() as cursor:
+            asked = self._asked(cursor, on, recorded_by)
+            state = AsOf(cursor, self._zone, policy).claim(asked.point, claim)
+        found = ClaimState.model_validate_json(state)
+        return ClaimKnowledge.model_construct(
+            basis=asked.basis(policy),
+            **{name: getattr(found, name) for name in ClaimState.model_fields},
+        )
+
+    def timeline(
+        self,
+        claim: str,
+        *,
+        recorded_by: RecordedBy = None,
+        policy: Policy | None = None,
+    ) -> Timeline:
+        """Return a claim's spans of status over all of public time.
+
+        Raises:
+            UnknownClaim: not framed by ``recorded_by``.
+        """
+        policy = policy or DEFAULT_POLICY
+        with self._store.reading() as cursor:
+            moment = self._resolve(cursor, recorded_by)
+            spans = AsOf(cursor, self._zone, policy).timeline(
+                claim, recorded_by=moment.position
+            )
+        basis = RecordBasis(
+            position=moment.position, recorded_at=moment.recorded_at, policy=policy
+        )
+        return Timeline(claim=claim, basis=basis, spans=spans)
+
+    def changes(
+        self,
+        before: tuple[On, RecordedBy],
+        after: tuple[On, RecordedBy],
+        *,
+        topic: str | None = None,
+        policy: Policy | None = None,
+        first: int | None = None,
+        cursor: str | None = None,
+    ) -> Changes:
+        """Return how claims differ between two points, and because of which events.
+
+        Args:
+            before: ``(on, recorded_by)``; it may be the later one.
+            after: ``(on, recorded_by)``.
+            topic: must be known at one of the points.
+            first: at most so many claims; default: all.
+            cursor: the ``next`` of the page before.
+        """
+        policy = policy or DEFAULT_POLICY
+        _check_first(first)
+        with self._store.reading() as snapshot:
+            asked = [self._asked(snapshot, *point) for point in (before, after)]
+            question = (
+                *("changes", self.identity, asked[0].point.on, asked[1].point.on),
+                *(topic, _policy_json(policy)),
+            )
+            last = ""
+            if cursor is not None:
+                page = decode(cursor, *question)
+                last = page.last
+                asked = [
+                    self._pinned(snapshot, side, position, point[1])
+                    for side, position, point in zip(
+                        asked, page.positions, (before, after), strict=True
+                    )
+                ]
+            points = asked[0].point, asked[1].point
+            answers = AsOf(snapshot, self._zone, policy)
+            if topic is not None:
+                answers.check_topic(topic, *(point.recorded_by for point in points))
+            changes: list[Change] = []
+            following = None
+            for change in answers.changes(*points, topic=topic, beyond=last):
+                if first is not None and len(changes) == first:
+                    positions = tuple(point.recorded_by for point in points)
+                    ended = PageCursor(positions, changes[-1].id)
+                    following = ended.encode(*question)
+                    break
+                changes.append(change)
+        return Changes(
+            from_=asked[0].basis(policy),
+            to=asked[1].basis(policy),
+            changes=tuple(changes),
+            next=following,
+        )
+
+    def explain(
+        self,
+        claim: str,
+        *,
+        on: On,
+        recorded_by: RecordedBy = None,
+        policy: Policy | None = None,
+    ) -> Explanation:
+        """Return why a claim's status is what it is: standings, origins, the line.
+
+        Raises:
+            UnknownClaim: not framed by ``recorded_by``.
+        """
+        policy = policy or DEFAULT_POLICY
+        with self._store.reading() as cursor:
+            asked = self._asked(cursor, on, recorded_by)
+            answers = AsOf(cursor, self._zone, policy)
+            state = answers.claim(asked.point, claim)
+            standings, decided_by, counts = answers.explanation(asked.point, claim)
+        return Explanation(
+            basis=asked.basis(policy),
+            claim=ClaimState.model_validate_json(state),
+            standings=standings,
+            decided_by=decided_by,
+            counts=counts,
+        )
+
+    def positions(
+        self,
+        source: str,
+        *,
+        on: On,
+        recorded_by: RecordedBy = None,
+        policy: Policy | None = None,
+    ) -> Positions:
+        """Return what a source held on each claim at a point.
+
+        Raises:
+            UnknownSource: not registered by ``recorded_by``.
+        """
+        policy = policy or DEFAULT_POLICY
+        with self._store.reading() as cursor:
+            asked = self._asked(cursor, on, recorded_by)
+            held = AsOf(cursor, self._zone, policy).positions(asked.point, source)
+        return Positions(
+            basis=asked.basis(policy), source=source, positions=tuple(held)
+        )
+
+    def expectations(self, *, on: On, recorded_by: RecordedBy = None) -> Expectations:
+        """Return the promised updates at a point: open, fulfilled or lapsed."""
+        with self._store.reading() as cursor:
+            asked = self._asked(cursor, on, recorded_by)
+            answers = AsOf(cursor, self._zone, DEFAULT_POLICY)
+            states = answers.expectations(asked.point)
+        return Expectations(
+            basis=asked.basis(DEFAULT_POLICY), expectations=tuple(states)
+        )
+
+    # --- the log ------------------------------------------------------------------
+
+    @property
+    def position(self) -> int:
+        """The head: the last position that the ledger gave."""
+        with self._store.reading() as cursor:
+            return self._store.last_position(cursor)
+
+    def events(
+        self,
+        after: int = 0,
+        *,
+        topic: str | None = None,
+        claim: str | None = None,
+        source: str | None = None,
+        types: Iterable[str] | None = None,
+    ) -> Iterator[Recorded]:
+        """Iterate over what is stored after a position, up to the present head."""
+        wanted = self._filter(topic, claim, source, types)
+        self._check_after(after)
+        return (
+            CODEC.decode(entry)
+            for entry in stored(self._store, wanted, after=after, upto=self.position)
+        )
+
+    def subscribe(
+        self,
+        after: int = 0,
+        *,
+        topic: str | None = None,
+        claim: str | None = None,
+        source: str | None = None,
+        types: Iterable[str] | None = None,
+    ) -> Subscription:
+        """Follow the log: what is stored after a position, then what comes.
+
+        Iterate over it with ``for`` or ``async for``; close it to end.
+        """
+        wanted = self._filter(topic, claim, source, types)
+        self._check_after(after)
+        return Subscription(self._store, wanted, after=after)
+
+    def export(self, *, progress: Progress = _ignore) -> Iterator[bytes]:
+        """Iterate over the log's lines of JSON, whole envelopes, as stored."""
+        head = self.position
+        for entry in stored(self._store, EventFilter(), after=0, upto=head):
+            yield orjson.dumps(entry.to_json())
+            progress(entry.position, head)
+
+    # --- upkeep -------------------------------------------------------------------
+
+    def rebuild(self, *, progress: Progress = _ignore) -> int:
+        """Drop the rows and fold the log again; return the number of events.
+
+        Readers see the old rows until the new ones are whole.
+        """
+        with self._lock, self._store.writing() as cursor:
+            count = upkeep.rebuild(cursor, self._zone, progress)
+        self._book.forget()
+        return count
+
+    def verify(self, *, progress: Progress = _ignore) -> upkeep.Verified:
+        """Recompute the chain, and compare the rows with the log and the rule.
+
+        Raises:
+            LedgerDamaged: the first thing that does not agree.
+        """
+        return upkeep.verify(self._store, self._zone, progress)
+
+    def backup(
+        self, target: str | os.PathLike[str], *, progress: Progress = _ignore
+    ) -> None:
+        """Copy the ledger as of this moment while others read and write it.
+
+        Raises:
+            LedgerExists: something is at the target already.
+        """
+        self._store.backup(os.fspath(target), progress)
+
+    # --- points ---------------------------------------------------------------------
+
+    def _asked(self, cursor: Cursor, on: On, recorded_by: RecordedBy) -> _Asked:
+        text = _point_text(on, "on")
+        try:
+            known_until = self._zone.known_until(text)
+        except errors.InvalidTime as error:
+            error.field = "on"
+            raise
+        moment = self._resolve(cursor, recorded_by)
+        return _Asked(text, Point(known_until, moment.position), moment.recorded_at)
+
+    def _pinned(
+        self, cursor: Cursor, asked: _Asked, position: int, recorded_by: RecordedBy
+    ) -> _Asked:
+        """Return the same question at the position of its first page."""
+        if recorded_by is not None and asked.point.recorded_by != position:
+            raise errors.InvalidCursor("it was made for another recorded_by")
+        if position > self._store.last_position(cursor):
+            raise errors.InvalidCursor("its position lies beyond the head")
+        moment = self._moment(cursor, position)
+        return _Asked(
+            asked.on, Point(asked.point.on, moment.position), moment.recorded_at
+        )
+
+    def _resolve(self, cursor: Cursor, recorded_by: RecordedBy) -> _RecordPoint:
+        """Read a point of record time: the last position at or before it."""
+        head = self._moment(cursor, self._store.last_position(cursor))
+        if recorded_by is None:
+            return head
+        text = _point_text(recorded_by, "recorded_by")
+        if text.isascii() and text.isdigit():
+            position = int(text) if len(text) < 20 else 2**63
+            if position > head.position:
+                raise errors.NotYetRecorded(text, head.position)
+            return self._moment(cursor, position)
+        now = instant_of(self._clock())
+        if head.recorded_at is not None:
+            now = max(now, instant_of(head.recorded_at))
+        try:
+            if "T" in text:
+                until = read_instant(text)
+                is_ahead = until > now
+            else:
+                until = self._zone.known_until(text)
+                today = self._zone.day(now)
+                is_ahead = text > today
+                if text == today:
+                    return head
+        except errors.InvalidTime as error:
+            error.field = "recorded_by"
+            raise
+        if is_ahead:
+            raise errors.NotYetRecorded(text, head.position)
+        return self._moment(cursor, log.last_of_moment(cursor, until))
+
+    def _moment(self, cursor: Cursor, position: int) -> _RecordPoint:
+        entry = log.at_position(cursor, position)
+        if entry is None:
+            return _RecordPoint(0, None)
+        return _RecordPoint(entry.position, datetime_of(entry.recorded_at))
+
+    def _filter(
+        self,
+        topic: str | None,
+        claim: str | None,
+        source: str | None,
+        types: Iterable[str] | None,
+    ) -> EventFilter:
+        named = None if types is None else frozenset(types)
+        for name in named or ():
+            if name not in CODEC.types:
+                raise errors.InvalidQuestion(
+                    f"there is no event type {name!r}; see docs/reference/events.md",
+                    "types",
+                )
+        with self._store.reading() as cursor:
+            head = self._store.last_position(cursor)
+            answers = AsOf(cursor, self._zone, DEFAULT_POLICY)
+            if topic is not None:
+                answers.check_topic(topic, head)
+            if source is not None:
+                answers.check_source(source, head)
+            if claim is not None:
+                answers.check_claim(claim, head)
+        return EventFilter(topic, claim, source, named)
+
+    def _check_after(self, after: int) -> None:
+        if after < 0 or after > self.position:
+            raise errors.InvalidCursor(
+                f"position {after} is not between 0 and the head, {self.position}"
+            )
+
+
+def _checked(event: Event) -> AnyEvent:
+    if not isinstance(event, Event) or type(event).__name__ not in CODEC.types:
+        raise TypeError(f"record() takes dateline's events, not {type(event).__name__}")
+    return event  # type: ignore[return-value]
+
+
+def _status(status: Status | str) -> Status:
+    try:
+        return Status(status)
+    except ValueError:
+        words = ", ".join(Status)
+        raise errors.InvalidQuestion(
+            f"there is no status {status!r}; it is one of {words}", "statuses"
+        ) from None
+
+
+def parse_policy(text: str | bytes | None) -> Policy:
+    """Read a policy from JSON; nothing is the default policy.
+
+    Raises:
+        InvalidPolicy: malformed, an unknown field, or a value it may not have.
+    """
+    if text is None:
+        return DEFAULT_POLICY
+    try:
+        return Policy.model_validate_json(text)
+    except ValidationError as error:
+        detail = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in detail["loc"]) or "policy"
+        raise errors.InvalidPolicy(
+            f"{place}: {detail['msg']}; a policy is "
+            '{"confirmations": 1, "independent": false, "implicit": "count"}'
+        ) from None
+
+
+def _policy_json(policy: Policy) -> dict[str, object]:
+    return policy.model_dump(mode="json")
+
+
+def _check_first(first: int | None) -> None:
+    if first is not None and first < 1:
+        raise errors.InvalidQuestion(f"first is {first}; it is at least 1", "first")
+
+
+def _point_text(point: str | int | date, parameter: str) -> str:
+    if isinstance(point, str):
+        return point
+    if isinstance(point, datetime):
+        if point.tzinfo is None:
+            raise errors.InvalidTime(
+                f"{parameter} {point.isoformat()!r} needs a time zone", parameter
+            )
+        return print_datetime(point)
+    return point.isoformat() if isinstance(point, date) else str(point)
+
+
+@contextmanager
+def _locked(
+    lock: threading.Lock, block: AbstractContextManager[Recording]
+) -> Iterator[Recording]:
+    with lock, block as batch:
+        yield batch

@@ -1,0 +1,1 @@
+"""The stores of a ledger and what is rebuilt from them."""

@@ -1,0 +1,432 @@
+"""Questions at a point, answered from the as-of rows.
+
+``knowledge`` reads one row a claim and joins their JSON: the cost follows the size
+of the answer, not of the history. Questions that need what was said, and not only
+what it came to, fold the streams of the claims they are about and ask
+:mod:`dateline.domain.questions`. Nothing here writes.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+from dateline.domain import errors, questions
+from dateline.domain.answers import (
+    Change,
+    ClaimState,
+    ExpectationState,
+    Outcome,
+    PositionHeld,
+    RuleCounts,
+    Span,
+    StandingExplained,
+    Tally,
+    as_json,
+)
+from dateline.domain.histories import ClaimHistory, Described, ExpectationHistory
+from dateline.domain.questions import Point
+from dateline.domain.rule import (
+    Policy,
+    Standings,
+    Status,
+    Weights,
+    decide,
+)
+from dateline.domain.times import Instant, Zone, print_instant
+from dateline.projections import log
+from dateline.projections.book import Principals, principal_of
+from dateline.projections.rows import EVERY_CLAIM, VARIANT
+from dateline.projections.store import Cursor
+
+# For each claim, one descent of steps_key from the point backwards. A claim's reach
+# bounds where to begin, so that what was recorded later is not walked over.
+_STEP = """
+    SELECT {columns} FROM steps
+    WHERE steps.claim = {claim}
+      AND known_from <= min(?, (
+          SELECT reaches.known_from FROM reaches
+          WHERE reaches.claim = {claim} AND reaches.recorded_from <= ?
+          ORDER BY reaches.recorded_from DESC LIMIT 1))
+      AND recorded_from <= ? AND recorded_until > ? AND variant IN (0, ?)
+    ORDER BY known_from DESC, recorded_from DESC
+"""
+_CLAIMS = f"""
+    SELECT claims.claim, head, rivals, status, since, weights, answer
+    FROM claims CROSS JOIN steps
+    WHERE topic = ? AND claims.recorded_from <= ? AND claims.recorded_until > ?
+      AND steps.rowid = (
+          {_STEP.format(columns="rowid", claim="claims.claim")} LIMIT 1)
+    ORDER BY claims.claim
+"""
+_HEAD = """
+    SELECT head, rivals FROM claims
+    WHERE topic = ? AND claim = ? AND recorded_from <= ? AND recorded_until > ?
+"""
+_WIDTH = "SELECT min(width) FROM uncertain WHERE topic = ? AND width > ?"
+_UNCERTAIN = """
+    SELECT latest, recorded_from, earliest, claim, statement FROM uncertain
+    WHERE topic = ? AND width = ? AND earliest > ? AND earliest <= ? AND latest > ?
+      AND recorded_from <= ? AND recorded_until > ?
+"""
+_FILED = """
+    SELECT claim FROM claims
+    WHERE topic = ? AND recorded_from <= ? AND recorded_until > ? ORDER BY claim
+"""
+
+
+class Found(NamedTuple):
+    """A claim at a point: its id, its status, and its state as JSON."""
+
+    claim: str
+    status: str
+    state: str
+
+
+class AsOf:
+    """Answers from one snapshot of a ledger.
+
+    Args:
+        cursor: of a reading transaction.
+        zone: the ledger's.
+        policy: under which everything is asked.
+    """
+
+    def __init__(self, cursor: Cursor, zone: Zone, policy: Policy) -> None:
+        self._cursor = cursor
+        self._zone = zone
+        self._policy = policy
+        self._variant = VARIANT[policy.implicit]
+        self._is_default = policy.confirmations == 1 and not policy.independent
+        self._principals = Principals(self._principal_of)
+        self._histories: dict[str, ClaimHistory] = {}
+
+    # --- knowledge ------------------------------------------------------------
+
+    def claims(self, point: Point, *, topic: str | None) -> list[Found]:
+        """Return the reported claims of a topic, or of the ledger, by id."""
+        on, position = point
+        rows = self._cursor.execute(
+            _CLAIMS,
+            (
+                EVERY_CLAIM if topic is None else topic,
+                *(position, position, on, position, position, position),
+                self._variant,
+            ),
+        ).fetchall()
+        return [self._found(point, *row) for row in rows]
+
+    def claim(self, point: Point, claim: str) -> str:
+        """Return one claim's state as JSON, also if it is unreported.
+
+        Raises:
+            UnknownClaim: not framed at the point's position.
+        """
+        position = point.recorded_by
+        head = self._cursor.execute(
+            _HEAD, (EVERY_CLAIM, claim, position, position)
+        ).fetchone()
+        if head is None:
+            raise errors.UnknownClaim(claim, position)
+        columns = "status, since, weights, answer"
+        step = self._step(columns, claim, point).fetchone()
+        if step is None:
+            return f"{{{head[0]},{_UNREPORTED}}}"
+        return self._found(point, claim, *head, *step).state
+
+    def _step(self, columns: str, claim: str, point: Point) -> Cursor:
+        on, position = point
+        return self._cursor.execute(
+            _STEP.format(columns=columns, claim="?"),
+            (claim, on, claim, position, position, position, self._variant),
+        )
+
+    def _found(
+        self,
+        point: Point,
+        claim: str,
+        head: str,
+        rivals: str | None,
+        status: str,
+        since: Instant,
+        weights: str,
+        answer: str | None,
+    ) -> Found:
+        if self._is_default and answer is not None and rivals is None:
+            return Found(claim, status, f"{{{head},{answer}}}")
+        verdict = decide(Weights(*orjson.loads(weights)), self._policy)
+        if not self._is_default:
+            since = self._since(claim, point, verdict.status)
+        state: dict[str, Any]
+        if answer is not None:
+            state = orjson.loads(f"{{{answer}}}")
+            state["tally"]["independent"] = verdict.independent
+        else:
+            standings = self._standings(claim, point)
+            tally = questions.tally_of(standings, verdict.independent)
+            state = {
+                "tally": as_json(tally),
+                "statements": [held.stated.id for held in standings.in_order()],
+            }
+        flags = questions.contradicted(verdict, self._rival_statuses(rivals, point))
+        body = orjson.dumps(
+            {
+                "status": verdict.status,
+                "flags": flags,
+                "since": print_instant(since),
+                "tally": state["tally"],
+                "statements": state["statements"],
+            }
+        ).decode()
+        return Found(claim, verdict.status, f"{{{head},{body[1:]}")
+
+    def _since(self, claim: str, point: Point, status: Status) -> Instant:
+        """Walk back over a claim's steps while the status is the same."""
+        since = point.on
+        for known_from, weights in self._step("known_from, weights", claim, point):
+            verdict = decide(Weights(*orjson.loads(weights)), self._policy)
+            if verdict.status is not status:
+                break
+            since = known_from
+        return since
+
+    def _rival_statuses(self, rivals: str | None, point: Point) -> list[Status]:
+        statuses = []
+        for rival in orjson.loads(rivals) if rivals else ():
+            row = self._step("weights", rival, point).fetchone()
+            if row is not None:
+                verdict = decide(Weights(*orjson.loads(row[0])), self._policy)
+                statuses.append(verdict.status)
+        return statuses
+
+    def possibly_known(
+        self, point: Point, *, topic: str | None
+    ) -> list[dict[str, str]]:
+        """Return the statements that may have been public, by (latest, position)."""
+        on, position = point
+        of_topic = EVERY_CLAIM if topic is None else topic
+        found: list[tuple[Any, ...]] = []
+        width = 0
+        while True:
+            row = self._cursor.execute(_WIDTH, (of_topic, width)).fetchone()
+            if row is None or row[0] is None:
+                break
+            width = row[0]
+            since = max(on - 2**width, -(2**63))
+            found += self._cursor.execute(
+                _UNCERTAIN, (of_topic, width, since, on, on, position, position)
+            ).fetchall()
+        if found and topic is not None:
+            filed = set(self.filed(topic, position))
+            found = [row for row in found if row[3] in filed]
+        return [
+            {
+                "claim": claim,
+                "statement": statement,
+                "earliest": print_instant(earliest),
+                "latest": print_instant(latest),
+            }
+            for latest, _, earliest, claim, statement in sorted(found)
+        ]
+
+    def filed(self, topic: str, position: int) -> list[str]:
+        """Return the claims filed under a topic at a position, by id."""
+        rows = self._cursor.execute(_FILED, (topic, position, position))
+        return [claim for (claim,) in rows]
+
+    # --- what has been said ----------------------------------------------------
+
+    def timeline(self, claim: str, *, recorded_by: int) -> tuple[Span, ...]:
+        """Return a claim's spans of status over all of public time."""
+        history = self._existing(claim, recorded_by)
+        return questions.timeline(
+            history,
+            self._principals,
+            self._rivals(history, recorded_by),
+            recorded_by=recorded_by,
+            policy=self._policy,
+        )
+
+    def explanation(
+        self, point: Point, claim: str
+    ) -> tuple[tuple[StandingExplained, ...], str, RuleCounts]:
+        """Return a claim's standings, the line of the rule that fired, its counts."""
+        self._existing(claim, point.recorded_by)
+        standings = self._standings(claim, point)
+        return questions.explain(standings, policy=self._policy)
+
+    def changes(
+        self, before: Point, after: Point, *, topic: str | None, beyond: str
+    ) -> Iterator[Change]:
+        """Yield how each claim beyond an id differs between two points, by id."""
+        states: list[dict[str, str]] = [
+            {
+                found.claim: found.state
+                for found in self.claims(point, topic=topic)
+                if found.claim > beyond
+            }
+            for point in (before, after)
+        ]
+        for claim in sorted(states[0].keys() | states[1].keys()):
+            was, became = (
+                ClaimState.model_validate_json(side[claim]) if claim in side else None
+                for side in states
+            )
+            outcomes = questions.outcome_of(was), questions.outcome_of(became)
+            if outcomes[0] != outcomes[1]:
+                yield self._change(claim, outcomes, (before, after), topic)
+
+    def _change(
+        self,
+        claim: str,
+        outcomes: tuple[Outcome, Outcome],
+        points: tuple[Point, Point],
+        topic: str | None,
+    ) -> Change:
+        history = self._history(claim)
+        named = [point.recorded_by for point in points[::-1]]
+        worded = next(p for p in named if history.exists(recorded_by=p))
+        rivals = {
+            rival: self._history(rival)
+            for link in history.links
+            if link.relation == "contradicts"
+            for rival in (link.claim, link.other)
+            if rival != claim
+        }
+        return Change(
+            id=claim,
+            text=history.text(recorded_by=worded),
+            before=outcomes[0],
+            after=outcomes[1],
+            because=questions.because(
+                history,
+                self._principals,
+                rivals,
+                *points,
+                topic=topic,
+                policy=self._policy,
+            ),
+        )
+
+    def positions(self, point: Point, source: str) -> list[PositionHeld]:
+        """Return what a source held on each claim, by claim id."""
+        self.check_source(source, point.recorded_by)
+        spoken_of = self._cursor.execute(
+            "SELECT claim FROM speakers WHERE source = ? ORDER BY claim", (source,)
+        ).fetchall()
+        held = [
+            questions.position_held(
+                self._history(claim),
+                source,
+                self._principals,
+                on=point.on,
+                recorded_by=point.recorded_by,
+                policy=self._policy,
+            )
+            for (claim,) in spoken_of
+        ]
+        return [position for position in held if position is not None]
+
+    def expectations(self, point: Point) -> list[ExpectationState]:
+        """Return the updates promised by a point, by expectation id."""
+        slugs = self._cursor.execute(
+            "SELECT expectation FROM promises WHERE position <= ? ORDER BY expectation",
+            (point.recorded_by,),
+        ).fetchall()
+        states = [self._expectation(slug, point) for (slug,) in slugs]
+        return [state for state in states if state is not None]
+
+    def _expectation(self, slug: str, point: Point) -> ExpectationState | None:
+        history = ExpectationHistory()
+        for entry in log.stream(self._cursor, f"expectation:{slug}"):
+            history.apply(entry)
+        assert history.promised is not None
+        named = {}
+        for received in history.received:
+            statement = received.fields["statement"]
+            stated = log.by_id(self._cursor, statement)
+            assert stated is not None
+            named[statement] = self._history(stated.fields["claim"])
+        claims = {
+            claim: self._history(claim) for claim in history.promised.fields["claims"]
+        }
+        sources = {
+            said.source
+            for claim in claims.values()
+            for said in claim.statements.values()
+        }
+        return questions.expectation_state(
+            history,
+            claims,
+            {source: self._principals.chain(source) for source in sources},
+            named,
+            zone=self._zone,
+            on=point.on,
+            recorded_by=point.recorded_by,
+        )
+
+    # --- what exists -------------------------------------------------------------
+
+    def check_topic(self, topic: str, *positions: int) -> None:
+        """Refuse a topic that is not in the ledger at any of the positions."""
+        opened = log.stream(self._cursor, f"topic:{topic}")
+        if not opened or opened[0].position > max(positions):
+            raise errors.UnknownTopic(topic, positions[-1])
+
+    def check_claim(self, claim: str, position: int) -> None:
+        """Refuse a claim that is not in the ledger at a position."""
+        self._existing(claim, position)
+
+    def check_source(self, source: str, position: int) -> None:
+        """Refuse a source that is not in the ledger at a position."""
+        opened = self.source(source).opened
+        if opened is None or opened.position > position:
+            raise errors.UnknownSource(source, position)
+
+    def source(self, source: str) -> Described:
+        """Fold a source's stream."""
+        described = Described()
+        for entry in log.stream(self._cursor, f"source:{source}"):
+            described.apply(entry)
+        return described
+
+    def _principal_of(self, source: str) -> str | None:
+        registered = self.source(source).opened
+        assert registered is not None
+        return principal_of(registered)
+
+    def _history(self, claim: str) -> ClaimHistory:
+        if claim not in self._histories:
+            history = self._histories[claim] = ClaimHistory(self._zone)
+            for entry in log.claim_stream(self._cursor, claim):
+                history.apply(entry)
+        return self._histories[claim]
+
+    def _existing(self, claim: str, position: int) -> ClaimHistory:
+        history = self._history(claim)
+        if not history.exists(recorded_by=position):
+            raise errors.UnknownClaim(claim, position)
+        return history
+
+    def _rivals(self, claim: ClaimHistory, position: int) -> Sequence[ClaimHistory]:
+        return [self._history(rival) for rival in claim.rivals(recorded_by=position)]
+
+    def _standings(self, claim: str, point: Point) -> Standings:
+        return questions.standings_at(
+            self._history(claim),
+            self._principals,
+            on=point.on,
+            recorded_by=point.recorded_by,
+            policy=self._policy,
+        )
+
+
+_UNREPORTED = orjson.dumps(
+    {
+        "status": Status.UNREPORTED,
+        "flags": [],
+        "since": None,
+        "tally": as_json(Tally()),
+        "statements": [],
+    }
+).decode()[1:-1]

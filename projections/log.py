@@ -1,0 +1,132 @@
+"""Reading the log: entries by id, by stream, by position.
+
+The SQL is portable; every database presents its log as the view ``log``.
+"""
+
+from collections.abc import Iterator
+
+import orjson
+
+from dateline.domain.recorded import LogEntry
+from dateline.domain.times import Instant
+from dateline.projections.codec import CODEC
+from dateline.projections.store import Cursor, Row
+
+_SELECT = """
+    SELECT position, id, type, fields, stream, version,
+           recorded_at, recorder, schema_version, salts, hash
+    FROM log
+"""
+_PAGE = 1_000
+
+
+def _entry(row: Row) -> LogEntry:
+    position, id, type, fields, stream, version, at, recorder, schema, salts, hash = row
+    return LogEntry(
+        position,
+        id,
+        type,
+        orjson.loads(fields),
+        stream,
+        version,
+        at,
+        recorder,
+        schema,
+        orjson.loads(salts),
+        hash,
+    )
+
+
+def by_id(cursor: Cursor, id: str) -> LogEntry | None:
+    """Return the event with an id, in its current shape."""
+    row = cursor.execute(f"{_SELECT} WHERE id = ?", (id,)).fetchone()
+    return None if row is None else CODEC.upcast(_entry(row))
+
+
+def at_position(cursor: Cursor, position: int) -> LogEntry | None:
+    """Return the last entry at or before a position, as stored."""
+    row = cursor.execute(
+        f"{_SELECT} WHERE position <= ? ORDER BY position DESC LIMIT 1", (position,)
+    ).fetchone()
+    return None if row is None else _entry(row)
+
+
+def stream(cursor: Cursor, name: str) -> list[LogEntry]:
+    """Return a stream's events in their current shape, oldest first."""
+    cursor.execute(f"{_SELECT} WHERE stream = ? ORDER BY version", (name,))
+    return [CODEC.upcast(_entry(row)) for row in cursor.fetchall()]
+
+
+def claim_stream(cursor: Cursor, claim: str) -> list[LogEntry]:
+    """Return a claim's events, contradictions from other claims' streams included."""
+    entries = stream(cursor, f"claim:{claim}")
+    foreign = cursor.execute(
+        f"""{_SELECT} WHERE position IN
+            (SELECT position FROM contradictions WHERE claim = ?)""",
+        (claim,),
+    ).fetchall()
+    if foreign:
+        entries += [CODEC.upcast(_entry(row)) for row in foreign]
+        entries.sort()
+    return entries
+
+
+def page(
+    cursor: Cursor, *, after: int, upto: int, limit: int = _PAGE
+) -> list[LogEntry]:
+    """Return up to ``limit`` entries with after < position ≤ upto, as stored."""
+    rows = cursor.execute(
+        f"{_SELECT} WHERE position > ? AND position <= ? ORDER BY position LIMIT ?",
+        (after, upto, limit),
+    ).fetchall()
+    return [_entry(row) for row in rows]
+
+
+def by_stream(cursor: Cursor, kind: str) -> Iterator[list[LogEntry]]:
+    """Iterate over streams of one kind by name, each whole, in current shape.
+
+    Reads in pages, so that the cursor is free between two streams.
+    """
+    entries: list[LogEntry] = []
+    name, version = f"{kind}:", 0
+    while True:
+        rows = cursor.execute(
+            f"""{_SELECT} WHERE (stream, version) > (?, ?) AND stream < ?
+                ORDER BY stream, version LIMIT ?""",
+            (name, version, f"{kind};", _PAGE),
+        ).fetchall()
+        for row in rows:
+            entry = CODEC.upcast(_entry(row))
+            if entries and entry.stream != entries[-1].stream:
+                yield entries
+                entries = []
+            entries.append(entry)
+        if len(rows) < _PAGE:
+            break
+        name, version = entries[-1].stream, entries[-1].version
+    if entries:
+        yield entries
+
+
+def of_types(cursor: Cursor, *types: str) -> list[LogEntry]:
+    """Return all events of some rare types, by position. Reads the whole log."""
+    marks = ",".join("?" * len(types))
+    cursor.execute(f"{_SELECT} WHERE type IN ({marks}) ORDER BY position", types)
+    return [CODEC.upcast(_entry(row)) for row in cursor.fetchall()]
+
+
+def count(cursor: Cursor) -> int:
+    """Return how many events the log holds."""
+    row = cursor.execute("SELECT count(*) FROM log").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def last_of_moment(cursor: Cursor, instant: Instant) -> int:
+    """Return the last position recorded at or before an instant; 0 if none."""
+    row = cursor.execute(
+        """SELECT position FROM moments WHERE recorded_at <= ?
+           ORDER BY recorded_at DESC LIMIT 1""",
+        (instant,),
+    ).fetchone()
+    return 0 if row is None else int(row[0])

@@ -1,0 +1,422 @@
+"""A ledger in one SQLite file: what is SQLite's own.
+
+The log is the table of an ``eventsourcing`` application recorder, under table
+definitions of our own: positions are declared, never reused, and an entry's envelope
+stands in columns beside its JSON. WAL, ``synchronous=FULL``: what is acknowledged
+survives a power cut. Writers take the lock before they read (``BEGIN IMMEDIATE``).
+"""
+
+import os
+import sqlite3
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import orjson
+from eventsourcing.persistence import PersistenceError, StoredEvent
+from eventsourcing.sqlite import (
+    SQLiteApplicationRecorder,
+    SQLiteConnection,
+    SQLiteConnectionPool,
+    SQLiteCursor,
+    SQLiteDatastore,
+)
+
+from dateline.domain import errors
+from dateline.domain.recorded import LogEntry
+from dateline.projections import rows
+from dateline.projections.store import Cursor, Progress, Row
+
+APPLICATION_ID = 0x646C6E65
+"""Marks a SQLite file as a ledger, in the header's bytes 68-71: ``dlne``."""
+
+SCHEMA_VERSION = 1
+"""The shape of the tables, in the header's ``user_version``."""
+
+MEMORY = ":memory:"
+
+_MAGIC = b"SQLite format 3\x00"
+_CACHE_KIB = 65_536
+_FIRST_POLL_SECONDS = 0.005
+_LAST_POLL_SECONDS = 0.05
+_BACKUP_PAGES = 2_048
+
+_CREATE_LOG = """
+CREATE TABLE stored_events (
+    rowid              INTEGER PRIMARY KEY AUTOINCREMENT,  -- the position
+    originator_id      TEXT    NOT NULL,                   -- the stream
+    originator_version INTEGER NOT NULL,
+    topic              TEXT    NOT NULL,                   -- the event type
+    state              BLOB    NOT NULL,                   -- its fields, JSON
+    event_id           TEXT    NOT NULL,
+    recorded_at        INTEGER NOT NULL,                   -- microseconds, UTC
+    recorder           TEXT,
+    schema_version     INTEGER NOT NULL,
+    salts              BLOB    NOT NULL,                   -- JSON, hex by field
+    hash               TEXT    NOT NULL
+)
+"""
+_CREATE_STREAMS = (
+    "CREATE UNIQUE INDEX stored_events_stream "
+    "ON stored_events (originator_id, originator_version)"
+)
+_CREATE_IDS = "CREATE UNIQUE INDEX stored_events_id ON stored_events (event_id)"
+_CREATE_VIEW = """
+CREATE VIEW log AS
+SELECT rowid AS position, event_id AS id, topic AS type, state AS fields,
+       originator_id AS stream, originator_version AS version,
+       recorded_at, recorder, schema_version, salts, hash
+FROM stored_events
+"""
+_LOG = (_CREATE_LOG, _CREATE_STREAMS, _CREATE_IDS, _CREATE_VIEW)
+_INSERT = "INSERT INTO stored_events VALUES (?,?,?,?,?,?,?,?,?,?,?)"
+
+
+class LogRecorder(SQLiteApplicationRecorder):
+    """The library's recorder over the log's own table definition."""
+
+    def construct_create_table_statements(self) -> list[str]:
+        return list(_LOG)
+
+    def _insert_events(
+        self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **kwargs: Any
+    ) -> Sequence[int]:
+        entries: Sequence[LogEntry] = kwargs["entries"]
+        c.executemany(
+            _INSERT,
+            [
+                (
+                    entry.position,
+                    stored.originator_id,
+                    stored.originator_version,
+                    stored.topic,
+                    stored.state,
+                    entry.id,
+                    entry.recorded_at,
+                    entry.recorder,
+                    entry.schema_version,
+                    orjson.dumps(entry.salts),
+                    entry.hash,
+                )
+                for stored, entry in zip(stored_events, entries, strict=True)
+            ],
+        )
+        return [entry.position for entry in entries]
+
+
+class _Pool(SQLiteConnectionPool):
+    """Connections that keep their prepared statements and a page cache."""
+
+    read_only = False
+
+    def _create_connection(self) -> SQLiteConnection:
+        connection = _connect(self.db_name, self.lock_timeout or 0)
+        connection.row_factory = sqlite3.Row
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        if not self.is_sqlite_memory_mode and not self.read_only:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+        return SQLiteConnection(sqlite_conn=connection, max_age=self.max_age)
+
+
+class _Datastore(SQLiteDatastore):
+    pool: _Pool
+
+    def __init__(self, db_name: str, lock_timeout: int) -> None:
+        super().__init__(db_name, originator_id_type="text")
+        self.pool.close()
+        self.pool = _Pool(db_name=db_name, lock_timeout=lock_timeout)
+
+
+class SQLiteStore:
+    """A ledger's file, or a ledger in memory that ends with the process.
+
+    Args:
+        target: the file's path, or ``:memory:``.
+        lock_timeout: seconds to wait for another writer.
+    """
+
+    schema = "main"
+    scratch_schema = "temp"
+
+    def __init__(self, target: str, *, create: bool, lock_timeout: int) -> None:
+        self.target = target
+        self._lock_timeout = lock_timeout
+        self._closed = False
+        self._read_only = False
+        if target == MEMORY:
+            self._db_name = f"file:dateline-{uuid.uuid4()}?mode=memory&cache=shared"
+        else:
+            if _is_new(target):
+                if not create:
+                    raise errors.LedgerNotFound(target)
+                self._db_name = _uri(target)
+            elif _is_writable(target):
+                self._db_name = _uri(target, "mode=rw")
+            else:
+                self._read_only = True
+                alone = not Path(f"{target}-wal").exists()
+                self._db_name = _uri(target, "mode=ro", *["immutable=1"] * alone)
+        with _translated(target):
+            self._keep_alive = _connect(self._db_name, lock_timeout)
+            if not self._read_only:
+                _create_tables(self._keep_alive)
+            self._check_schema()
+            self._datastore = _Datastore(self._db_name, self._lock_timeout)
+            self._datastore.pool.read_only = self._read_only
+            self._recorder = LogRecorder(self._datastore)
+            if target != MEMORY:
+                self._keep_alive.close()
+
+    def _check_schema(self) -> None:
+        found = self._keep_alive.execute("PRAGMA user_version").fetchone()[0]
+        if found > SCHEMA_VERSION:
+            raise errors.NewerSchema(self.target, found, SCHEMA_VERSION)
+
+    # --- transactions ---------------------------------------------------------
+
+    @contextmanager
+    def reading(self) -> Iterator[Cursor]:
+        self._check_open()
+        with (
+            _translated(self.target),
+            self._datastore.get_connection(commit=False) as connection,
+        ):
+            with connection.cursor() as cursor:
+                cursor.row_factory = None
+                cursor.execute("BEGIN")
+                try:
+                    yield cast(Cursor, cursor)
+                finally:
+                    connection.rollback()
+
+    @contextmanager
+    def writing(self) -> Iterator[Cursor]:
+        self._check_open()
+        if self._read_only:
+            raise errors.LedgerReadOnly(
+                f"{self.target!r} cannot be written; check its permissions and disk"
+            )
+        with (
+            _translated(self.target),
+            self._datastore.get_connection(commit=True) as connection,
+        ):
+            with connection.cursor() as cursor:
+                cursor.row_factory = None
+                cursor.execute("BEGIN IMMEDIATE")
+                try:
+                    yield cast(Cursor, cursor)
+                    connection.commit()
+                except BaseException:
+                    connection.rollback()
+                    raise
+
+    def append(self, cursor: Cursor, entries: Sequence[LogEntry]) -> None:
+        self._recorder._insert_events(
+            SQLiteCursor(cast(sqlite3.Cursor, cursor)),
+            [
+                StoredEvent(
+                    originator_id=entry.stream,
+                    originator_version=entry.version,
+                    topic=entry.type,
+                    state=orjson.dumps(entry.fields),
+                )
+                for entry in entries
+            ],
+            entries=entries,
+        )
+
+    def last_position(self, cursor: Cursor) -> int:
+        cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = 'stored_events'")
+        row: Row | None = cursor.fetchone()
+        return 0 if row is None else cast(int, row[0])
+
+    # --- readers that follow, copies --------------------------------------------
+
+    def wait(self, position: int, timeout: float) -> bool:
+        """Poll until the head is beyond a position.
+
+        A file says cheaply whether any other connection wrote to it
+        (``PRAGMA data_version``); only then is the head read.
+        """
+        self._check_open()
+        deadline = time.monotonic() + timeout
+        pause = _FIRST_POLL_SECONDS
+        version = None
+        with (
+            _translated(self.target),
+            closing(_connect(self._db_name, self._lock_timeout)) as connection,
+        ):
+            while True:
+                seen = connection.execute("PRAGMA data_version").fetchone()
+                if seen != version or self.target == MEMORY:
+                    version = seen
+                    head = connection.execute(
+                        "SELECT max(rowid) FROM stored_events"
+                    ).fetchone()[0]
+                    if head is not None and head > position:
+                        return True
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return False
+                time.sleep(min(pause, left))
+                pause = min(pause * 1.5, _LAST_POLL_SECONDS)
+
+    def backup(self, target: str, progress: Progress) -> None:
+        self._check_open()
+        if os.path.lexists(target):
+            raise errors.LedgerExists(target)
+        partial = f"{target}.partial"
+        try:
+            with (
+                _translated(target),
+                closing(_connect(self._db_name, self._lock_timeout)) as source,
+                closing(sqlite3.connect(partial)) as copy,
+            ):
+                source.execute("BEGIN")
+                source.execute("SELECT count(*) FROM sqlite_master").fetchone()
+                source.backup(
+                    copy,
+                    pages=_BACKUP_PAGES,
+                    progress=lambda _, left, all: progress(all - left, all),
+                )
+                copy.execute("PRAGMA journal_mode = DELETE")
+            _make_durable(partial)
+            os.link(partial, target)
+            _make_durable(str(Path(target).absolute().parent))
+        except FileExistsError:
+            raise errors.LedgerExists(target) from None
+        finally:
+            Path(partial).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._datastore.close()
+            self._keep_alive.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise errors.LedgerClosed
+
+
+# --- files ------------------------------------------------------------------------
+
+
+def _is_new(target: str) -> bool:
+    """Tell whether nothing is at a path yet (an empty file counts as nothing).
+
+    Raises:
+        NotALedger: a folder, or a file of another kind. NewerSchema.
+    """
+    try:
+        with open(target, "rb") as file:
+            header = file.read(100)
+    except FileNotFoundError:
+        return True
+    except (IsADirectoryError, NotADirectoryError):
+        raise errors.NotALedger(target) from None
+    except (OSError, ValueError) as error:
+        raise errors.LedgerFault(f"{target!r} could not be read: {error}") from None
+    if not header:
+        return True
+    if not header.startswith(_MAGIC) or len(header) < 100:
+        raise errors.NotALedger(target)
+    if int.from_bytes(header[68:72]) != APPLICATION_ID:
+        raise errors.NotALedger(target)
+    version = int.from_bytes(header[60:64])
+    if version > SCHEMA_VERSION:
+        raise errors.NewerSchema(target, version, SCHEMA_VERSION)
+    return False
+
+
+def _is_writable(target: str) -> bool:
+    path = Path(target).absolute()
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+
+
+def _uri(target: str, *options: str) -> str:
+    return Path(target).absolute().as_uri() + (
+        "?" + "&".join(options) if options else ""
+    )
+
+
+def _create_tables(connection: sqlite3.Connection) -> None:
+    """Create log and rows in an empty database, and mark the file as a ledger.
+
+    Before WAL is switched on, so that the mark is in the file itself at once.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if tables == (0,):
+            for statement in (*_LOG, *rows.CREATE):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.rollback()
+        raise
+
+
+def _make_durable(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _connect(db_name: str, timeout: float) -> sqlite3.Connection:
+    return sqlite3.connect(
+        db_name,
+        uri=True,
+        timeout=timeout,
+        check_same_thread=False,
+        isolation_level=None,
+        cached_statements=256,
+    )
+
+
+@contextmanager
+def _translated(target: str) -> Iterator[None]:
+    """Turn the database's errors into the ledger's."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _fault(error, target) from error
+    except PersistenceError as error:
+        cause = error.__cause__
+        if isinstance(cause, sqlite3.Error):
+            raise _fault(cause, target) from error
+        raise errors.LedgerFault(f"{target!r} could not be used: {error}") from error
+
+
+def _fault(error: sqlite3.Error, target: str) -> errors.DatelineError:
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    match code:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return errors.LedgerLocked(
+                f"another process is writing to {target!r} and did not finish in "
+                "time; try again"
+            )
+        case sqlite3.SQLITE_FULL:
+            return errors.DiskFull(
+                f"the disk of {target!r} is full; make room and try again"
+            )
+        case sqlite3.SQLITE_READONLY:
+            return errors.LedgerReadOnly(
+                f"{target!r} cannot be written; check its permissions and disk"
+            )
+        case sqlite3.SQLITE_NOTADB:
+            return errors.NotALedger(target)
+        case sqlite3.SQLITE_CORRUPT:
+            return errors.LedgerDamaged(
+                f"{target!r} is damaged ({error}); restore a backup"
+            )
+        case _:
+            return errors.LedgerFault(f"{target!r} could not be used: {error}")

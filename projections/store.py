@@ -1,0 +1,73 @@
+"""The narrow waist: what dateline needs of a database.
+
+Everything above writes portable SQL with ``?`` for parameters and runs it through a
+:class:`Cursor`. What differs between databases (files, locks, durability, waking
+readers, copying a live ledger) is behind :class:`Store`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from dateline.domain.recorded import LogEntry
+
+Row = tuple[Any, ...]
+Progress = Callable[[int, int], None]
+"""Told how much of how much is done."""
+
+OPEN_END = 2**63 - 1
+"""Record time without an end: later than every position."""
+
+
+class Cursor(Protocol):
+    """A transaction's cursor: SQL with ``?``, rows as tuples."""
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ..., /) -> "Cursor": ...
+    def executemany(
+        self, sql: str, parameters: Iterable[Sequence[Any]], /
+    ) -> "Cursor": ...
+    def fetchone(self) -> Row | None: ...
+    def fetchall(self) -> list[Row]: ...
+    def __iter__(self) -> Iterator[Row]: ...
+
+
+class Store(Protocol):
+    """One ledger's database."""
+
+    target: str
+    schema: str
+    """The name of the schema that the tables are in."""
+    scratch_schema: str
+    """The name of the schema of temporary tables, which hide others of their name."""
+
+    def reading(self) -> AbstractContextManager[Cursor]:
+        """Open a snapshot: everything read through it is of one moment."""
+        ...
+
+    def writing(self) -> AbstractContextManager[Cursor]:
+        """Take the write lock; commit at the end, durably, or roll back on error.
+
+        Raises:
+            LedgerLocked: another process kept the lock. LedgerReadOnly. DiskFull.
+        """
+        ...
+
+    def append(self, cursor: Cursor, entries: Sequence[LogEntry]) -> None:
+        """Insert entries at their positions, through the event store's recorder."""
+        ...
+
+    def last_position(self, cursor: Cursor) -> int:
+        """Return the highest position ever given, 0 before the first."""
+        ...
+
+    def wait(self, position: int, timeout: float) -> bool:
+        """Wait until the head is beyond a position; tell whether it is."""
+        ...
+
+    def backup(self, target: str, progress: Progress) -> None:
+        """Copy the whole ledger, as of one moment, while others read and write."""
+        ...
+
+    def close(self) -> None:
+        """Give back every connection."""
+        ...

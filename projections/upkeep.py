@@ -1,0 +1,198 @@
+"""Rebuilding the rows from the log, and checking that log, rows and rule agree."""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import orjson
+
+from dateline.domain.errors import LedgerDamaged
+from dateline.domain.histories import ClaimHistory
+from dateline.domain.questions import steps
+from dateline.domain.recorded import FIRST_HASH, LogEntry, chain_hash
+from dateline.domain.rule import decide
+from dateline.domain.times import FIRST, Zone
+from dateline.projections import log
+from dateline.projections.book import Principals, principal_of
+from dateline.projections.codec import CODEC
+from dateline.projections.feed import EventFilter, stored
+from dateline.projections.rows import (
+    COUNT,
+    CREATE,
+    IGNORE,
+    POLICY,
+    TABLES,
+    ClaimRows,
+    RowWriter,
+)
+from dateline.projections.store import Cursor, Progress, Store
+
+_WRITTEN_AT_ONCE = 10_000
+_POSITIONS_CHECKED = 4
+
+_FILL_MOMENTS = """
+    INSERT INTO moments
+    SELECT recorded_at, max(position) FROM log GROUP BY recorded_at
+"""
+_STEPS = """
+    SELECT known_from, status, weights FROM steps
+    WHERE claim = ? AND recorded_from <= ? AND recorded_until > ?
+      AND variant IN (0, ?)
+    ORDER BY known_from
+"""
+
+
+class Verified(NamedTuple):
+    """How much was checked and found right."""
+
+    events: int
+    claims: int
+    position: int
+    hash: str
+
+
+def rebuild(cursor: Cursor, zone: Zone, progress: Progress) -> int:
+    """Drop the rows and fold the log again; return the number of its events."""
+    for table in TABLES:
+        cursor.execute(f"DROP TABLE IF EXISTS {table}")
+    for statement in CREATE:
+        cursor.execute(statement)
+    return _fill(cursor, zone, progress)
+
+
+def _fill(cursor: Cursor, zone: Zone, progress: Progress) -> int:
+    """Fold the log, claim by claim, into empty tables."""
+    total = log.count(cursor)
+    principals = _principals(cursor)
+    contradictions = _contradictions(cursor)
+    writer = RowWriter()
+    for promise in log.of_types(cursor, "UpdateExpected"):
+        writer.apply(promise)
+    done = waiting = 0
+    for entries in log.by_stream(cursor, "claim"):
+        rows = ClaimRows(ClaimHistory(zone), principals, {})
+        claim = entries[0].fields["claim"]
+        for entry in sorted(entries + contradictions.get(claim, [])):
+            writer.apply(entry, rows)
+        done += len(entries)
+        waiting += len(entries)
+        if waiting >= _WRITTEN_AT_ONCE:
+            writer.write(cursor)
+            writer, waiting = RowWriter(), 0
+            progress(done, total)
+    writer.write(cursor)
+    cursor.execute(_FILL_MOMENTS)
+    progress(total, total)
+    return total
+
+
+def _principals(cursor: Cursor) -> Principals:
+    registered = log.of_types(cursor, "SourceRegistered")
+    direct = {entry.fields["source"]: principal_of(entry) for entry in registered}
+    return Principals(direct.__getitem__)
+
+
+def _contradictions(cursor: Cursor) -> Mapping[str, list[LogEntry]]:
+    """Return the contradictions on other claims' streams, by the claim they hit."""
+    found: dict[str, list[LogEntry]] = {}
+    for entry in log.of_types(cursor, "ClaimsLinked", "ClaimsUnlinked"):
+        if entry.fields["relation"] == "contradicts":
+            found.setdefault(entry.fields["other"], []).append(entry)
+    return found
+
+
+def verify(store: Store, zone: Zone, progress: Progress) -> Verified:
+    """Check the chain, the rows against the log, and the rows against the rule.
+
+    Raises:
+        LedgerDamaged: the first thing that does not agree.
+    """
+    with store.reading() as cursor:
+        upto = store.last_position(cursor)
+    count, last = _check_chain(store, upto, progress)
+    with store.reading() as cursor:
+        claims = _check_rule(cursor, zone, upto, progress)
+        _check_rows(store, cursor, zone, progress)
+    return Verified(count, claims, upto, last)
+
+
+def _check_chain(store: Store, upto: int, progress: Progress) -> tuple[int, str]:
+    previous, recorded_at, count = FIRST_HASH, FIRST, 0
+    versions: dict[str, int] = {}
+    for entry in stored(store, EventFilter(), after=0, upto=upto):
+        CODEC.check(entry)
+        if chain_hash(previous, entry) != entry.hash:
+            raise LedgerDamaged(
+                f"the hash of position {entry.position} does not follow from the "
+                "event stored there; restore a backup"
+            )
+        if entry.recorded_at < recorded_at:
+            raise LedgerDamaged(f"recorded_at falls at position {entry.position}")
+        if entry.version != versions.get(entry.stream, 0) + 1:
+            raise LedgerDamaged(
+                f"stream {entry.stream!r} has a gap before position {entry.position}"
+            )
+        versions[entry.stream] = entry.version
+        previous, recorded_at = entry.hash, entry.recorded_at
+        count += 1
+        progress(entry.position, upto)
+    return count, previous
+
+
+def _check_rule(cursor: Cursor, zone: Zone, upto: int, progress: Progress) -> int:
+    """Compare each claim's steps with the rule, at the head and at earlier points."""
+    principals = _principals(cursor)
+    contradictions = _contradictions(cursor)
+    claims = 0
+    for entries in log.by_stream(cursor, "claim"):
+        history = ClaimHistory(zone)
+        claim = entries[0].fields["claim"]
+        for entry in sorted(entries + contradictions.get(claim, [])):
+            history.apply(entry)
+        claims += 1
+        for position in _sample([entry.position for entry in entries]):
+            for variant in (COUNT, IGNORE):
+                expected = list(_by_rule(history, principals, position, variant))
+                cursor.execute(_STEPS, (claim, position, position, variant))
+                if cursor.fetchall() != expected:
+                    raise LedgerDamaged(
+                        f"the rows of claim {claim!r} differ from the rule at "
+                        f"position {position}; run rebuild"
+                    )
+        progress(entries[-1].position, upto)
+    return claims
+
+
+def _sample(positions: list[int]) -> list[int]:
+    stride = max(1, len(positions) // _POSITIONS_CHECKED)
+    return positions[::-stride]
+
+
+def _by_rule(
+    history: ClaimHistory, principals: Mapping[str, str], position: int, variant: int
+) -> Iterator[tuple[int, str, str]]:
+    policy = POLICY[variant]
+    for instant, standings in steps(
+        history, principals, recorded_by=position, policy=policy
+    ):
+        weights = standings.weigh()
+        status = decide(weights, policy).status.value
+        yield instant, status, orjson.dumps(list(weights)).decode()
+
+
+def _check_rows(store: Store, cursor: Cursor, zone: Zone, progress: Progress) -> None:
+    """Fold the log into scratch tables, and compare them with the rows."""
+    for statement in CREATE:
+        if "CREATE TABLE" in statement:
+            cursor.execute(statement.replace("CREATE TABLE", "CREATE TEMP TABLE"))
+    _fill(cursor, zone, progress)
+    for table in TABLES:
+        rows, fresh = f"{store.schema}.{table}", f"{store.scratch_schema}.{table}"
+        for some, other in ((rows, fresh), (fresh, rows)):
+            row = cursor.execute(
+                f"SELECT * FROM {some} EXCEPT SELECT * FROM {other} LIMIT 1"
+            ).fetchone()
+            if row is not None:
+                raise LedgerDamaged(
+                    f"the rows of {table!r} differ from the log ({row[0]!r}); "
+                    "run rebuild"
+                )
