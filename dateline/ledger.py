@@ -44,6 +44,7 @@ from dateline.domain.times import (
     datetime_of,
     instant_of,
     print_datetime,
+    print_instant,
     read_instant,
 )
 from dateline.projections import log, upkeep
@@ -239,15 +240,15 @@ class Ledger:
                 except errors.DatelineError as error:
                     where = f"event {index + 1} of {len(events)}"
                     raise error.at(where, index) from None
-            last = max((event.position for event in recorded), default=None)
-            position = batch.head.position if last is None else last
-        with self._store.reading() as cursor:
-            moment = self._moment(cursor, position)
-        assert moment.recorded_at is not None
+            head = batch.head
+        position = max((event.position for event in recorded), default=head.position)
+        recorded_at: datetime | None = datetime_of(head.recorded_at)
+        if position != head.position:
+            with self._store.reading() as cursor:
+                recorded_at = self._moment(cursor, position).recorded_at
+        assert recorded_at is not None
         return Receipt(
-            position=position,
-            recorded_at=moment.recorded_at,
-            events=tuple(recorded),
+            position=position, recorded_at=recorded_at, events=tuple(recorded)
         )
 
     def recording(self) -> AbstractContextManager[Recording]:
@@ -598,6 +599,8 @@ class Ledger:
         except errors.InvalidTime as error:
             error.field = "on"
             raise
+        if "T" in text:
+            text = print_instant(known_until)
         moment = self._resolve(cursor, recorded_by)
         return _Asked(text, Point(known_until, moment.position), moment.recorded_at)
 
@@ -646,10 +649,10 @@ class Ledger:
         return self._moment(cursor, log.last_of_moment(cursor, until))
 
     def _moment(self, cursor: Cursor, position: int) -> _RecordPoint:
-        entry = log.at_position(cursor, position)
-        if entry is None:
+        moment = log.moment(cursor, position)
+        if moment is None:
             return _RecordPoint(0, None)
-        return _RecordPoint(entry.position, datetime_of(entry.recorded_at))
+        return _RecordPoint(moment[0], datetime_of(moment[1]))
 
     def _filter(
         self,

@@ -35,6 +35,9 @@ _INSERT_MOMENT = """
     ON CONFLICT (recorded_at) DO UPDATE SET position = excluded.position
 """
 _STREAMS_SINCE = "SELECT DISTINCT stream FROM log WHERE position > ?"
+_CONTRADICTED_SINCE = """
+    SELECT DISTINCT 'claim:' || claim FROM contradictions WHERE position > ?
+"""
 
 Folded = ClaimRows | Described | ExpectationHistory | LogEntry
 """What is kept of a stream: rows and history, a description, or its only event."""
@@ -111,12 +114,12 @@ class Book:
             self._catch_up(cursor, position)
 
     def _catch_up(self, cursor: Cursor, position: int) -> None:
-        for (name,) in cursor.execute(_STREAMS_SINCE, (self.head.position,)).fetchall():
+        since = (self.head.position,)
+        written = cursor.execute(_STREAMS_SINCE, since).fetchall()
+        contradicted = cursor.execute(_CONTRADICTED_SINCE, since).fetchall()
+        for (name,) in written + contradicted:
             self._folded.pop(name, None)
             self._versions.pop(name, None)
-        # A contradiction belongs to both claims and is on the stream of one.
-        for name in [n for n in self._folded if n.startswith("claim:")]:
-            del self._folded[name]
         last = log.at_position(cursor, position)
         if last is not None:
             self.head = Head(position, last.recorded_at, last.hash)
@@ -142,6 +145,7 @@ class Book:
         salts: Mapping[str, str] | None = None,
     ) -> LogEntry:
         """Give an event its envelope, fold it, and keep it for writing."""
+        self._load(stream)
         if salts is None:
             salts = {name: os.urandom(SALT_BYTES).hex() for name in free_texts(fields)}
         entry = LogEntry(
@@ -241,6 +245,17 @@ class Book:
     def event(self, id: str) -> LogEntry | None:
         assert self._cursor is not None
         return self._entries_by_id.get(id) or log.by_id(self._cursor, id)
+
+    def _load(self, stream: str) -> None:
+        """See to it that a stream is folded and its version known."""
+        kind, _, slug = stream.partition(":")
+        match kind:
+            case "claim":
+                self.claim(slug)
+            case "source" | "document":
+                self._described(stream)
+            case "expectation":
+                self.expectation(slug)
 
     # --- streams ------------------------------------------------------------------
 

@@ -51,6 +51,16 @@ def at_position(cursor: Cursor, position: int) -> LogEntry | None:
     return None if row is None else _entry(row)
 
 
+def moment(cursor: Cursor, position: int) -> tuple[int, Instant] | None:
+    """Return the last position at or before one, and when it was recorded."""
+    row = cursor.execute(
+        """SELECT position, recorded_at FROM log WHERE position <= ?
+           ORDER BY position DESC LIMIT 1""",
+        (position,),
+    ).fetchone()
+    return None if row is None else (row[0], row[1])
+
+
 def stream(cursor: Cursor, name: str) -> list[LogEntry]:
     """Return a stream's events in their current shape, oldest first."""
     cursor.execute(f"{_SELECT} WHERE stream = ? ORDER BY version", (name,))

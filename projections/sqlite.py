@@ -10,7 +10,7 @@ import os
 import sqlite3
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -242,28 +242,36 @@ class SQLiteStore:
         A file says cheaply whether any other connection wrote to it
         (``PRAGMA data_version``); only then is the head read.
         """
-        self._check_open()
         deadline = time.monotonic() + timeout
         pause = _FIRST_POLL_SECONDS
-        version = None
-        with (
-            _translated(self.target),
-            closing(_connect(self._db_name, self._lock_timeout)) as connection,
-        ):
+        seen: Row | None = None
+        with self._watching() as data_version:
             while True:
-                seen = connection.execute("PRAGMA data_version").fetchone()
-                if seen != version or self.target == MEMORY:
-                    version = seen
-                    head = connection.execute(
-                        "SELECT max(rowid) FROM stored_events"
-                    ).fetchone()[0]
-                    if head is not None and head > position:
-                        return True
+                version = data_version()
+                if version is None or version != seen:
+                    seen = version
+                    with self.reading() as cursor:
+                        if self.last_position(cursor) > position:
+                            return True
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return False
                 time.sleep(min(pause, left))
                 pause = min(pause * 1.5, _LAST_POLL_SECONDS)
+
+    @contextmanager
+    def _watching(self) -> Iterator[Callable[[], Row | None]]:
+        """Return what changes when another connection writes; nothing in memory."""
+        if self.target == MEMORY:
+            yield lambda: None
+            return
+        with (
+            _translated(self.target),
+            closing(_connect(self._db_name, self._lock_timeout)) as connection,
+        ):
+            yield lambda: cast(
+                Row, connection.execute("PRAGMA data_version").fetchone()
+            )
 
     def backup(self, target: str, progress: Progress) -> None:
         self._check_open()
@@ -285,10 +293,8 @@ class SQLiteStore:
                 )
                 copy.execute("PRAGMA journal_mode = DELETE")
             _make_durable(partial)
-            os.link(partial, target)
+            os.rename(partial, target)
             _make_durable(str(Path(target).absolute().parent))
-        except FileExistsError:
-            raise errors.LedgerExists(target) from None
         finally:
             Path(partial).unlink(missing_ok=True)
 
