@@ -99,19 +99,13 @@ def steps(
 
 def tally_of(standings: Standings, independent: int) -> Tally:
     """List the sources by where they stand."""
-    by_stance: dict[Stance, list[str]] = {stance: [] for stance in Stance}
-    sides: dict[str | None, list[str]] = {"for": [], "against": [], None: []}
-    for standing in standings.in_order():
-        source = standing.stated.source
-        by_stance[standing.stated.stance].append(source)
-        sides[standing.side].append(source)
     return Tally(
-        for_=tuple(sorted(sides["for"])),
-        against=tuple(sorted(sides["against"])),
-        confirmed_by=tuple(sorted(by_stance[Stance.CONFIRMED])),
-        refuted_by=tuple(sorted(by_stance[Stance.REFUTED])),
-        withheld_by=tuple(sorted(by_stance[Stance.WITHHELD])),
-        retracted_by=tuple(sorted(by_stance[Stance.RETRACTED])),
+        for_=tuple(standings.sources("for")),
+        against=tuple(standings.sources("against")),
+        confirmed_by=tuple(standings.sources(Stance.CONFIRMED)),
+        refuted_by=tuple(standings.sources(Stance.REFUTED)),
+        withheld_by=tuple(standings.sources(Stance.WITHHELD)),
+        retracted_by=tuple(standings.sources(Stance.RETRACTED)),
         independent=independent,
     )
 
@@ -158,7 +152,7 @@ def state_of(
         flags=contradicted(verdict, rival_statuses),
         since=None if since is None else datetime_of(since),
         tally=tally_of(standings, verdict.independent),
-        statements=tuple(held.stated.id for held in standings.in_order()),
+        statements=tuple(standings.statements()),
     )
 
 
@@ -202,7 +196,7 @@ def timeline(
         claim, principals, recorded_by=recorded_by, policy=policy
     ):
         verdict = decide(grown.weigh(), policy)
-        held = tuple(standing.stated.id for standing in grown.in_order())
+        held = tuple(grown.statements())
         own[instant] = _Stretch(verdict, tally_of(grown, verdict.independent), held)
     theirs: dict[Instant, dict[str, Status]] = {}
     for rival in rivals:

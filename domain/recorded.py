@@ -136,7 +136,10 @@ def canonical(document: object) -> bytes:
 
 
 def chain_hash(previous: str, entry: LogEntry) -> str:
-    """Return the hash of an entry, in lower-case hex, over the one before it."""
+    """Return the hash of an entry, in lower-case hex, over the one before it.
+
+    The entry's own ``hash`` does not count.
+    """
     document = entry.to_json()
     del document["hash"], document["salts"]
     for name, salt in entry.salts.items():

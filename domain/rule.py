@@ -9,6 +9,8 @@ a policy. Rows can therefore keep the weights and answer any policy from them.
 Source of the rule: docs/explanation/status-rule.md.
 """
 
+from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from enum import StrEnum
 from typing import Annotated, Literal, NamedTuple, assert_never
@@ -76,6 +78,8 @@ HOLDING = frozenset((Status.CONFIRMED, Status.CORROBORATED, Status.ASSERTED))
 """The statuses that a contradicting claim cannot share without the flag."""
 
 Side = Literal["for", "against"]
+_BOTH_SIDES: tuple[Side, Side] = ("for", "against")
+_VERIFIED = frozenset((Stance.CONFIRMED, Stance.REFUTED))
 
 
 def side_of(stance: Stance) -> Side | None:
@@ -185,6 +189,9 @@ class Verdict(NamedTuple):
 class Standings:
     """Every source's standing on one claim, after each of its statements in turn.
 
+    Statements are added in order, and each moves only its own source: what the rule
+    counts is kept up as they come, so that weighing does not begin anew at each.
+
     Args:
         principals: each source's principal, followed to its end.
         voided: ids of the claim's statements that are voided at the position asked.
@@ -196,94 +203,142 @@ class Standings:
         self._principals = principals
         self._voided = voided
         self._known: dict[str, Stated] = {}
-        self._by_source: dict[str, list[Stated]] = {}
         self._standings: dict[str, Standing] = {}
+        self._statements: dict[str, str] = {}
+        self._last_of: dict[str, dict[Stance, Instant]] = {}
+        self._sources: dict[Stance | Side, list[str]] = {
+            kind: [] for kind in (*Stance, *_BOTH_SIDES)
+        }
+        self._plain = dict.fromkeys(_BOTH_SIDES, 0)
+        self._own: dict[Side, Counter[str]] = {s: Counter() for s in _BOTH_SIDES}
+        self._verified: dict[Side, Counter[str]] = {s: Counter() for s in _BOTH_SIDES}
+        self._verified_own: dict[Side, Counter[str]] = {
+            side: Counter() for side in _BOTH_SIDES
+        }
+        self._citing: dict[str, Stated] = {}
+        self._remarks = [0, 0, 0]  # order_unsure, walked_back, side_lost
 
     def add(self, stated: Stated) -> None:
         """Take in a statement that comes after all taken so far, see :func:`order`."""
+        source, stance, side = stated.source, stated.stance, stated.side
         self._known[stated.id] = stated
-        said = self._by_source.setdefault(stated.source, [])
-        side = stated.side
+        last_of = self._last_of.setdefault(source, {})
         order_unsure = walked_back = took_side = False
-        for earlier in said:
-            if earlier.side is not None:
+        for other, latest in last_of.items():
+            if other is not stance:
+                order_unsure |= stated.earliest <= latest
+            taken = _SIDES[other]
+            if taken is not None:
                 took_side = True
-                walked_back |= earlier.side != side
-            order_unsure |= (
-                earlier.stance is not stated.stance
-                and earlier.earliest <= stated.latest
-                and stated.earliest <= earlier.latest
-            )
-        said.append(stated)
-        side_lost = took_side and stated.stance is Stance.RETRACTED
-        self._standings[stated.source] = Standing(
-            stated, side, order_unsure, walked_back, side_lost
+                walked_back |= taken != side
+        last_of[stance] = stated.latest
+        before = self._standings.pop(source, None)
+        if before is not None:
+            self._count(before, -1)
+        standing = Standing(
+            stated,
+            side,
+            order_unsure,
+            walked_back,
+            took_side and stance is Stance.RETRACTED,
         )
+        self._standings[source] = standing
+        self._statements.pop(source, None)
+        self._statements[source] = stated.id
+        self._count(standing, 1)
+        self._move(source, before, standing)
+
+    def _move(self, source: str, before: Standing | None, after: Standing) -> None:
+        """Keep the sorted lists of who stands where."""
+        stance, side = after.stated.stance, after.side
+        stance_before = side_before = None
+        if before is not None:
+            stance_before, side_before = before.stated.stance, before.side
+        if stance is not stance_before:
+            if stance_before is not None:
+                _remove(self._sources[stance_before], source)
+            insort(self._sources[stance], source)
+        if side != side_before:
+            if side_before is not None:
+                _remove(self._sources[side_before], source)
+            if side is not None:
+                insort(self._sources[side], source)
+
+    def _count(self, standing: Standing, sign: int) -> None:
+        """Add a standing's part of the counts, or take it away."""
+        stated, side, order_unsure, walked_back, side_lost = standing
+        remarks = self._remarks
+        remarks[0] += sign * order_unsure
+        remarks[1] += sign * walked_back
+        remarks[2] += sign * side_lost
+        if side is None:
+            return
+        principal = self._principals[stated.source]
+        is_plain = stated.strength is Strength.PLAIN
+        is_verified = stated.stance in _VERIFIED
+        self._plain[side] += sign * is_plain
+        if is_verified:
+            _tally(self._verified[side], principal, sign)
+        if stated.basis is BasisWord.OWN:
+            if is_plain:
+                _tally(self._own[side], principal, sign)
+            if is_verified:
+                _tally(self._verified_own[side], principal, sign)
+        elif stated.basis is not BasisWord.UNKNOWN:
+            if sign > 0:
+                self._citing[stated.source] = stated
+            else:
+                del self._citing[stated.source]
 
     def __len__(self) -> int:
         return len(self._standings)
 
     def in_order(self) -> list[Standing]:
         """Return the standings by (latest, position)."""
-        return sorted(self._standings.values(), key=lambda held: order(held.stated))
+        return list(self._standings.values())
 
-    def knows(self, statement: str) -> bool:
-        """Tell whether a statement is among those taken in (step 1's set)."""
-        return statement in self._known
+    def statements(self) -> Collection[str]:
+        """Return the ids of the standing statements by (latest, position)."""
+        return self._statements.values()
+
+    def sources(self, kind: Stance | Side) -> list[str]:
+        """Return the sources of a stance, or on a side, sorted."""
+        return self._sources[kind]
 
     def weigh(self) -> Weights:
         """Count who stands where and on how many origins."""
-        confirming: set[str] = set()
-        refuting: set[str] = set()
-        confirming_origins: set[str] = set()
-        refuting_origins: set[str] = set()
-        origins_for: set[str] = set()
-        origins_against: set[str] = set()
-        standing_for = standing_against = plain_for = plain_against = 0
-        side_lost = order_unsure = walked_back = circular = withdrawn = 0
-        for stated, side, unsure, walked, lost in self._standings.values():
-            side_lost |= lost
-            order_unsure |= unsure
-            walked_back |= walked
-            if side is None:
-                continue
+        plain_origins: dict[Side, set[str]] = {}
+        verified_origins: dict[Side, set[str]] = {}
+        circular = withdrawn = False
+        for stated in self._citing.values():
             origins = self.origins(stated)
             circular |= origins.circular
             withdrawn |= bool(origins.withdrawn)
-            plain = stated.strength is Strength.PLAIN
-            if side == "for":
-                standing_for += 1
-                if plain:
-                    plain_for += 1
-                    origins_for |= origins.principals
-                if stated.stance is Stance.CONFIRMED:
-                    confirming.add(self._principals[stated.source])
-                    confirming_origins |= origins.principals
-            else:
-                standing_against += 1
-                if plain:
-                    plain_against += 1
-                    origins_against |= origins.principals
-                if stated.stance is Stance.REFUTED:
-                    refuting.add(self._principals[stated.source])
-                    refuting_origins |= origins.principals
+            side = stated.side
+            assert side is not None
+            if stated.strength is Strength.PLAIN:
+                plain_origins.setdefault(side, set()).update(origins.principals)
+            if stated.stance in _VERIFIED:
+                verified_origins.setdefault(side, set()).update(origins.principals)
+        own, verified, verified_own = self._own, self._verified, self._verified_own
+        order_unsure, walked_back, side_lost = self._remarks
         return Weights(
-            reported=int(bool(self._known)),
-            confirming_principals=len(confirming),
-            confirming_origins=len(confirming_origins),
-            refuting_principals=len(refuting),
-            refuting_origins=len(refuting_origins),
-            origins_for=len(origins_for),
-            origins_against=len(origins_against),
-            standing_for=standing_for,
-            standing_against=standing_against,
-            plain_for=plain_for,
-            plain_against=plain_against,
-            side_lost=side_lost,
-            order_unsure=order_unsure,
-            circular=circular,
-            basis_withdrawn=withdrawn,
-            walked_back=walked_back,
+            int(bool(self._known)),
+            len(verified["for"]),
+            _together(verified_own["for"], verified_origins.get("for")),
+            len(verified["against"]),
+            _together(verified_own["against"], verified_origins.get("against")),
+            _together(own["for"], plain_origins.get("for")),
+            _together(own["against"], plain_origins.get("against")),
+            len(self._sources["for"]),
+            len(self._sources["against"]),
+            self._plain["for"],
+            self._plain["against"],
+            int(side_lost > 0),
+            int(order_unsure > 0),
+            int(circular),
+            int(withdrawn),
+            int(walked_back > 0),
         )
 
     def origins(self, stated: Stated) -> Origins:
@@ -369,6 +424,20 @@ class Standings:
                 else:
                     led_to.add(target)
         return led_to
+
+
+def _remove(sources: list[str], source: str) -> None:
+    del sources[bisect_left(sources, source)]
+
+
+def _tally(counter: Counter[str], key: str, sign: int) -> None:
+    counter[key] += sign
+    if not counter[key]:
+        del counter[key]
+
+
+def _together(own: Mapping[str, int], others: set[str] | None) -> int:
+    return len(own.keys() | others) if others else len(own)
 
 
 def decide(weights: Weights, policy: Policy) -> Verdict:

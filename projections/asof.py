@@ -166,7 +166,7 @@ class AsOf:
             tally = questions.tally_of(standings, verdict.independent)
             state = {
                 "tally": as_json(tally),
-                "statements": [held.stated.id for held in standings.in_order()],
+                "statements": list(standings.statements()),
             }
         flags = questions.contradicted(verdict, self._rival_statuses(rivals, point))
         body = orjson.dumps(

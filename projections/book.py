@@ -160,7 +160,7 @@ class Book:
             CODEC.schema_version(type),
             salts,
         )
-        entry = entry._replace(hash=chain_hash(self.head.hash, entry))
+        entry = LogEntry(*entry[:-1], chain_hash(self.head.hash, entry))
         self._fold(entry)
         self._entries.append(entry)
         self._entries_by_id[id] = entry

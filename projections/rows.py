@@ -10,22 +10,22 @@ equal the rule is in ARCHITECTURE.md; that they do is tested, and ``verify`` che
 Rows are disposable: dropping them and folding the log again gives the same ones.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
 
 import orjson
 
-from dateline.domain.answers import as_json
-from dateline.domain.events import STANCES, Strength
+from dateline.domain.events import STANCES, Stance, Strength
 from dateline.domain.histories import ClaimHistory
-from dateline.domain.questions import tally_of
 from dateline.domain.recorded import LogEntry
 from dateline.domain.rule import (
     Implicit,
     Policy,
     Standings,
     Stated,
+    Weights,
     decide,
     order,
 )
@@ -190,26 +190,60 @@ class _Tip:
         while self.trail and self.trail[-1][0] >= instant:
             self.trail.pop()
         weights = self.standings.weigh()
-        verdict = decide(weights, POLICY[variant])
-        status = verdict.status.value
+        judged = _judge(weights, variant)
         since = instant
-        if self.trail and self.trail[-1][1] == status:
+        if self.trail and self.trail[-1][1] == judged.status:
             since = self.trail[-1][2]
-        self.trail.append((instant, status, since))
+        self.trail.append((instant, judged.status, since))
         answer = None
         if len(self.standings) <= FOLDED_STANDINGS:
-            answer = orjson.dumps(
-                {
-                    "status": status,
-                    "flags": verdict.flags,
-                    "since": print_instant(since),
-                    "tally": as_json(tally_of(self.standings, verdict.independent)),
-                    "statements": [
-                        standing.stated.id for standing in self.standings.in_order()
-                    ],
-                }
-            ).decode()[1:-1]
-        return State(status, since, orjson.dumps(list(weights)).decode(), answer)
+            answer = _answer(judged, since, self.standings)
+        return State(judged.status, since, judged.weights, answer)
+
+
+class _Judged(NamedTuple):
+    """What weights come to under a default policy, as far as it is JSON already."""
+
+    status: str
+    flags: str
+    independent: int
+    weights: str
+
+
+@lru_cache(maxsize=65_536)
+def _judge(weights: Weights, variant: int) -> _Judged:
+    verdict = decide(weights, POLICY[variant])
+    return _Judged(
+        verdict.status.value,
+        _list(verdict.flags),
+        verdict.independent,
+        orjson.dumps(list(weights)).decode(),
+    )
+
+
+def _answer(judged: _Judged, since: Instant, standings: Standings) -> str:
+    """Return the JSON of a state from status to statements, without braces.
+
+    Ids hold no character that JSON escapes.
+    """
+    sources = standings.sources
+    return (
+        f'"status":"{judged.status}","flags":{judged.flags},'
+        f'"since":"{print_instant(since)}",'
+        f'"tally":{{"for":{_list(sources("for"))},'
+        f'"against":{_list(sources("against"))},'
+        f'"confirmed_by":{_list(sources(Stance.CONFIRMED))},'
+        f'"refuted_by":{_list(sources(Stance.REFUTED))},'
+        f'"withheld_by":{_list(sources(Stance.WITHHELD))},'
+        f'"retracted_by":{_list(sources(Stance.RETRACTED))},'
+        f'"independent":{judged.independent}}},'
+        f'"statements":{_list(standings.statements())}'
+    )
+
+
+def _list(words: Iterable[str]) -> str:
+    joined = '","'.join(words)
+    return f'["{joined}"]' if joined else "[]"
 
 
 class ClaimRows:
@@ -392,15 +426,18 @@ class RowWriter:
         if entry.type == "UpdateExpected":
             self._promises.append((entry.fields["expectation"], entry.position))
         for rows in claims:
-            before = rows.history.topics_at(recorded_by=entry.position)
-            rows.apply(entry)
-            self._claims[rows.history.id] = rows
             if entry.type in STANCES:
+                rows.apply(entry)
                 self._statement(entry, rows.history)
             elif entry.type == "RecordVoided":
+                rows.apply(entry)
                 self._void(entry, rows.history)
-            elif entry.type.startswith("Claim") and entry.type != "ClaimAssessed":
-                self._frame(entry, rows.history, before)
+            else:
+                before = rows.history.topics_at(recorded_by=entry.position)
+                rows.apply(entry)
+                if entry.type != "ClaimAssessed":
+                    self._frame(entry, rows.history, before)
+            self._claims[rows.history.id] = rows
 
     def _statement(self, entry: LogEntry, history: ClaimHistory) -> None:
         stated = history.statements[entry.id]
@@ -489,6 +526,7 @@ class RowWriter:
     def _write_steps(self, cursor: Cursor) -> None:
         steps: list[tuple[object, ...]] = []
         closed: list[tuple[int, str, Instant, int, int]] = []
+        reached: list[tuple[str, int, Instant]] = []
         for claim, rows in self._claims.items():
             ends = {
                 (key, written.recorded_from): position
@@ -500,16 +538,13 @@ class RowWriter:
                 steps.append((claim, instant, position, until, variant, *state))
             for (key, position), until in ends.items():
                 closed.append((until, claim, key[0], position, key[1]))
-            if rows.reached:
-                cursor.executemany(
-                    _INSERT_REACH,
-                    [(claim, position, reach) for position, reach in rows.reached],
-                )
+            reached += ((claim, *reach) for reach in rows.reached)
             rows.added.clear()
             rows.closed.clear()
             rows.reached.clear()
         cursor.executemany(_INSERT_STEP, steps)
         cursor.executemany(_CLOSE_STEP, closed)
+        cursor.executemany(_INSERT_REACH, reached)
 
 
 def width_of(stated: Stated) -> int:

@@ -293,7 +293,7 @@ class SQLiteStore:
                 )
                 copy.execute("PRAGMA journal_mode = DELETE")
             _make_durable(partial)
-            os.rename(partial, target)
+            _name(partial, target)
             _make_durable(str(Path(target).absolute().parent))
         finally:
             Path(partial).unlink(missing_ok=True)
@@ -367,6 +367,16 @@ def _create_tables(connection: sqlite3.Connection) -> None:
     except BaseException:
         connection.rollback()
         raise
+
+
+def _name(partial: str, target: str) -> None:
+    """Give a finished file its name, which must not be taken by now."""
+    try:
+        os.link(partial, target)
+    except FileExistsError:
+        raise errors.LedgerExists(target) from None
+    except OSError:  # a file system without hard links
+        os.rename(partial, target)
 
 
 def _make_durable(path: str) -> None:
