@@ -22,7 +22,7 @@ from dateline.domain.recorded import ENVELOPE, content_of, fields_of
 from dateline.domain.times import read_instant
 from dateline.ledger import Ledger
 from dateline.projections.recording import Clock, Kept, Recording
-from dateline.projections.sqlite import MEMORY
+from dateline.projections.sqlite import MEMORY, publish
 from dateline.projections.store import Progress
 
 LINE_LIMIT = 16 * 2**20
@@ -114,28 +114,44 @@ def import_file(
     lines = _lines(file, keep=keep_recorded_at, progress=progress)
     first = next(lines, None)
     opens = first is not None and isinstance(first.event, LedgerOpened)
-    is_new = target == MEMORY or not Path(target).exists()
-    if is_new:
-        ledger = _new_ledger(target, name, first if opens else None, clock)
-    else:
-        ledger = Ledger(target, clock=clock)
-    with ledger:
-        notes: list[str] = []
-        if opens and not is_new:
-            assert first is not None
-            notes.append(_skip_opening(ledger, first, keep=keep_recorded_at))
-        elif keep_recorded_at and not is_new:
-            raise errors.LedgerMismatch(
-                f"{target!r} exists; recorded_at is kept only in a new ledger"
-            )
-        try:
+    ledger = _existing(target, clock)
+    is_new = ledger is None
+    # A new ledger gets its name when it is whole. It is never made under the target
+    # and taken away again: somebody else may have opened it and recorded meanwhile.
+    draft = is_new and batch is None and not os.path.lexists(target)
+    draft = draft and target != MEMORY
+    path = f"{target}.{uuid.uuid4().hex}.partial" if draft else target
+    try:
+        if ledger is None:
+            ledger = _new_ledger(path, name, first if opens else None, clock)
+        with ledger:
+            notes: list[str] = []
+            if opens and not is_new:
+                assert first is not None
+                notes.append(_skip_opening(ledger, first, keep=keep_recorded_at))
+            elif keep_recorded_at and not is_new:
+                raise errors.LedgerMismatch(
+                    f"{target!r} exists; recorded_at is kept only in a new ledger"
+                )
             count, new, existing = _record(ledger, first, lines, batch)
-        except BaseException:
-            if is_new and ledger.position == ledger.first_position:
-                _remove(ledger)
-            raise
+        if draft:
+            publish(path, target)
+    finally:
+        if draft:
+            for suffix in ("", "-wal", "-shm", "-journal"):
+                Path(path + suffix).unlink(missing_ok=True)
     opened = opens and is_new
     return Imported(count + opens, new + opened, existing, tuple(notes))
+
+
+def _existing(target: str, clock: Clock | None) -> Ledger | None:
+    """Open the ledger that is there; a file without an opening is none yet."""
+    if target == MEMORY:
+        return None
+    try:
+        return Ledger(target, clock=clock)
+    except errors.LedgerNotFound:
+        return None
 
 
 def _new_ledger(
@@ -165,14 +181,6 @@ def _skip_opening(ledger: Ledger, first: _Line, *, keep: bool) -> str:
             f"this one is {ledger.title!r} in {ledger.timezone}; import into another"
         ).at(f"line {first.number}", first.number)
     return f"line {first.number}: LedgerOpened skipped; the ledger is open"
-
-
-def _remove(ledger: Ledger) -> None:
-    """Take away a ledger that was created for an import that then failed."""
-    ledger.close()
-    if ledger.target != MEMORY:
-        for suffix in ("", "-wal", "-shm"):
-            Path(ledger.target + suffix).unlink(missing_ok=True)
 
 
 def _record(

@@ -177,6 +177,10 @@ class Ledger:
         try:
             opened = self._opened()
             if opened is None:
+                if self.position:
+                    raise errors.LedgerDamaged(
+                        f"{target!r} has lost its LedgerOpened; restore a backup"
+                    )
                 if opening is None:
                     raise errors.LedgerNotFound(target)
                 opened = self._open(opening, kept)
@@ -567,9 +571,10 @@ class Ledger:
 
         Readers see the old rows until the new ones are whole.
         """
-        with self._lock, self._store.writing() as cursor:
-            count = upkeep.rebuild(cursor, self._zone, progress)
-        self._book.forget()
+        with self._lock:
+            with self._store.writing() as cursor:
+                count = upkeep.rebuild(cursor, self._zone, progress)
+            self._book.forget()
         return count
 
     def verify(self, *, progress: Progress = _ignore) -> upkeep.Verified:

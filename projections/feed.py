@@ -119,6 +119,7 @@ class Subscription:
         self._wanted = wanted
         self._closed = threading.Event()
         self._ready: Iterator[Recorded] = iter(())
+        self._polling: asyncio.Future[Recorded | None] | None = None
 
     def __iter__(self) -> Iterator[Recorded]:
         return self
@@ -135,15 +136,21 @@ class Subscription:
 
     async def __anext__(self) -> Recorded:
         while not self._closed.is_set():
-            recorded = await asyncio.to_thread(self.poll, _WAIT_SECONDS)
+            if self._polling is None:
+                poll = asyncio.to_thread(self.poll, _WAIT_SECONDS)
+                self._polling = asyncio.ensure_future(poll)
+            # A cancelled caller leaves the poll, and the event it finds, to the next.
+            recorded = await asyncio.shield(self._polling)
+            self._polling = None
             if recorded is not None:
                 return recorded
         raise StopAsyncIteration
 
     def poll(self, timeout: float) -> Recorded | None:
         """Return the next event, waiting up to ``timeout`` seconds for one."""
-        recorded = next(self._ready, None)
+        recorded = None
         try:
+            recorded = next(self._ready, None)
             if recorded is None and self._store.wait(self.position, timeout):
                 self._ready = self._catch_up()
                 recorded = next(self._ready, None)

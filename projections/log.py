@@ -4,9 +4,11 @@ The SQL is portable; every database presents its log as the view ``log``.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import orjson
 
+from dateline.domain.errors import LedgerDamaged
 from dateline.domain.recorded import LogEntry
 from dateline.domain.times import Instant
 from dateline.projections.codec import CODEC
@@ -22,19 +24,37 @@ _PAGE = 1_000
 
 def _entry(row: Row) -> LogEntry:
     position, id, type, fields, stream, version, at, recorder, schema, salts, hash = row
-    return LogEntry(
-        position,
-        id,
-        type,
-        orjson.loads(fields),
-        stream,
-        version,
-        at,
-        recorder,
-        schema,
-        orjson.loads(salts),
-        hash,
-    )
+    try:
+        return LogEntry(
+            position,
+            id,
+            type,
+            _object(fields),
+            stream,
+            version,
+            _integer(at),
+            recorder,
+            schema,
+            _object(salts),
+            hash,
+        )
+    except (ValueError, TypeError):
+        raise LedgerDamaged(
+            f"what is stored at position {position} cannot be read; restore a backup"
+        ) from None
+
+
+def _object(stored: bytes) -> dict[str, Any]:
+    value = orjson.loads(stored)
+    if not isinstance(value, dict):
+        raise TypeError
+    return value
+
+
+def _integer(stored: object) -> int:
+    if not isinstance(stored, int):
+        raise TypeError
+    return stored
 
 
 def by_id(cursor: Cursor, id: str) -> LogEntry | None:

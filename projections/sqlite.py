@@ -8,6 +8,8 @@ survives a power cut. Writers take the lock before they read (``BEGIN IMMEDIATE`
 
 import os
 import sqlite3
+import stat
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -38,7 +40,6 @@ SCHEMA_VERSION = 1
 
 MEMORY = ":memory:"
 
-_MAGIC = b"SQLite format 3\x00"
 _CACHE_KIB = 65_536
 _FIRST_POLL_SECONDS = 0.005
 _LAST_POLL_SECONDS = 0.05
@@ -146,7 +147,10 @@ class SQLiteStore:
         self.target = target
         self._lock_timeout = lock_timeout
         self._closed = False
+        self._guard = threading.Lock()
+        self._users = 0
         self._read_only = False
+        self._unchanging: _Stamp | None = None
         if target == MEMORY:
             self._db_name = f"file:dateline-{uuid.uuid4()}?mode=memory&cache=shared"
         else:
@@ -158,18 +162,39 @@ class SQLiteStore:
                 self._db_name = _uri(target, "mode=rw")
             else:
                 self._read_only = True
-                alone = not Path(f"{target}-wal").exists()
-                self._db_name = _uri(target, "mode=ro", *["immutable=1"] * alone)
+                self._db_name = self._read_only_uri()
         with _translated(target):
             self._keep_alive = _connect(self._db_name, lock_timeout)
             if not self._read_only:
                 _create_tables(self._keep_alive)
             self._check_schema()
-            self._datastore = _Datastore(self._db_name, self._lock_timeout)
-            self._datastore.pool.read_only = self._read_only
-            self._recorder = LogRecorder(self._datastore)
+            self._connect()
             if target != MEMORY:
                 self._keep_alive.close()
+
+    def _connect(self) -> None:
+        self._datastore = _Datastore(self._db_name, self._lock_timeout)
+        self._datastore.pool.read_only = self._read_only
+        self._recorder = LogRecorder(self._datastore)
+
+    def _read_only_uri(self) -> str:
+        """Name a file that we may only read.
+
+        Without a -wal beside it nobody writes to it, and it can be read from a disk
+        that is read-only: as unchanging, for as long as that is so.
+        """
+        self._unchanging = _stamp(self.target)
+        options = ["mode=ro"] + ["immutable=1"] * (self._unchanging is not None)
+        return _uri(self.target, *options)
+
+    def _look_again(self) -> None:
+        """Connect anew if somebody writes to a file that was taken as unchanging."""
+        with self._guard:
+            if self._unchanging == _stamp(self.target) or self._users > 1:
+                return
+            self._datastore.close()
+            self._db_name = self._read_only_uri()
+            self._connect()
 
     def _check_schema(self) -> None:
         found = self._keep_alive.execute("PRAGMA user_version").fetchone()[0]
@@ -180,8 +205,8 @@ class SQLiteStore:
 
     @contextmanager
     def reading(self) -> Iterator[Cursor]:
-        self._check_open()
         with (
+            self._used(),
             _translated(self.target),
             self._datastore.get_connection(commit=False) as connection,
         ):
@@ -195,12 +220,12 @@ class SQLiteStore:
 
     @contextmanager
     def writing(self) -> Iterator[Cursor]:
-        self._check_open()
-        if self._read_only:
+        if self._read_only and not self._closed:
             raise errors.LedgerReadOnly(
                 f"{self.target!r} cannot be written; check its permissions and disk"
             )
         with (
+            self._used(),
             _translated(self.target),
             self._datastore.get_connection(commit=True) as connection,
         ):
@@ -233,6 +258,13 @@ class SQLiteStore:
         cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = 'stored_events'")
         row: Row | None = cursor.fetchone()
         return 0 if row is None else cast(int, row[0])
+
+    def check(self, cursor: Cursor) -> None:
+        for (finding,) in cursor.execute("PRAGMA integrity_check(1)").fetchall():
+            if finding != "ok":
+                raise errors.LedgerDamaged(
+                    f"{self.target!r} is damaged ({finding}); restore a backup"
+                )
 
     # --- readers that follow, copies --------------------------------------------
 
@@ -274,12 +306,12 @@ class SQLiteStore:
             )
 
     def backup(self, target: str, progress: Progress) -> None:
-        self._check_open()
         if os.path.lexists(target):
             raise errors.LedgerExists(target)
-        partial = f"{target}.partial"
+        partial = f"{target}.{uuid.uuid4().hex}.partial"
         try:
             with (
+                self._used(),
                 _translated(target),
                 closing(_connect(self._db_name, self._lock_timeout)) as source,
                 closing(sqlite3.connect(partial)) as copy,
@@ -292,21 +324,41 @@ class SQLiteStore:
                     progress=lambda _, left, all: progress(all - left, all),
                 )
                 copy.execute("PRAGMA journal_mode = DELETE")
-            _make_durable(partial)
-            _name(partial, target)
-            _make_durable(str(Path(target).absolute().parent))
+            publish(partial, target)
         finally:
             Path(partial).unlink(missing_ok=True)
 
     def close(self) -> None:
-        if not self._closed:
+        with self._guard:
+            is_last = not self._closed and self._users == 0
             self._closed = True
-            self._datastore.close()
-            self._keep_alive.close()
+        if is_last:
+            self._dispose()
 
-    def _check_open(self) -> None:
-        if self._closed:
-            raise errors.LedgerClosed
+    @contextmanager
+    def _used(self) -> Iterator[None]:
+        """Hold the connections open: closed under a running statement, SQLite crashes.
+
+        A ledger that is closed meanwhile gives them back with its last user.
+        """
+        with self._guard:
+            if self._closed:
+                raise errors.LedgerClosed
+            self._users += 1
+        if self._unchanging is not None:
+            self._look_again()
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._users -= 1
+                is_last = self._closed and self._users == 0
+            if is_last:
+                self._dispose()
+
+    def _dispose(self) -> None:
+        self._datastore.close()
+        self._keep_alive.close()
 
 
 # --- files ------------------------------------------------------------------------
@@ -319,21 +371,31 @@ def _is_new(target: str) -> bool:
         NotALedger: a folder, or a file of another kind. NewerSchema.
     """
     try:
-        with open(target, "rb") as file:
-            header = file.read(100)
+        found = os.stat(target)
     except FileNotFoundError:
         return True
-    except (IsADirectoryError, NotADirectoryError):
+    except NotADirectoryError:
         raise errors.NotALedger(target) from None
     except (OSError, ValueError) as error:
         raise errors.LedgerFault(f"{target!r} could not be read: {error}") from None
-    if not header:
+    if not stat.S_ISREG(found.st_mode):
+        raise errors.NotALedger(target)
+    if found.st_size == 0:
         return True
-    if not header.startswith(_MAGIC) or len(header) < 100:
+    # Through SQLite, never through open(): closing a descriptor of our own would drop
+    # every lock this process has on the file (sqlite.org/howtocorrupt.html, 2.2), and
+    # another process would then take away the -wal that we write to. Immutable: no
+    # lock, no -wal, no -shm, whatever the file is.
+    try:
+        with closing(_connect(_uri(target, "mode=ro", "immutable=1"), 0)) as connection:
+            (mark,) = connection.execute("PRAGMA application_id").fetchone()
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+    except sqlite3.Error as error:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_CORRUPT:
+            return False  # damaged, or just being made: the first real look will tell
+        raise _fault(error, target) from None
+    if mark != APPLICATION_ID:
         raise errors.NotALedger(target)
-    if int.from_bytes(header[68:72]) != APPLICATION_ID:
-        raise errors.NotALedger(target)
-    version = int.from_bytes(header[60:64])
     if version > SCHEMA_VERSION:
         raise errors.NewerSchema(target, version, SCHEMA_VERSION)
     return False
@@ -342,6 +404,17 @@ def _is_new(target: str) -> bool:
 def _is_writable(target: str) -> bool:
     path = Path(target).absolute()
     return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+
+
+_Stamp = tuple[int, int]
+
+
+def _stamp(target: str) -> _Stamp | None:
+    """Return what changes when a file does; nothing while somebody writes to it."""
+    if Path(f"{target}-wal").exists():
+        return None
+    found = os.stat(target)
+    return found.st_size, found.st_mtime_ns
 
 
 def _uri(target: str, *options: str) -> str:
@@ -355,6 +428,8 @@ def _create_tables(connection: sqlite3.Connection) -> None:
 
     Before WAL is switched on, so that the mark is in the file itself at once.
     """
+    if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
+        return  # made already: no lock, so that a long write keeps nobody out
     connection.execute("BEGIN IMMEDIATE")
     try:
         tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -369,14 +444,18 @@ def _create_tables(connection: sqlite3.Connection) -> None:
         raise
 
 
-def _name(partial: str, target: str) -> None:
-    """Give a finished file its name, which must not be taken by now."""
+def publish(partial: str, target: str) -> None:
+    """Give a finished file its name, durably; it must not be taken by now."""
+    if Path(f"{partial}-wal").exists():
+        raise errors.LedgerFault(f"{partial!r} could not be finished; make room")
+    _make_durable(partial)
     try:
         os.link(partial, target)
     except FileExistsError:
         raise errors.LedgerExists(target) from None
     except OSError:  # a file system without hard links
         os.rename(partial, target)
+    _make_durable(str(Path(target).absolute().parent))
 
 
 def _make_durable(path: str) -> None:

@@ -60,6 +60,14 @@ class Store(Protocol):
         """Return the highest position ever given, 0 before the first."""
         ...
 
+    def check(self, cursor: Cursor) -> None:
+        """Have the database check its own pages and indexes.
+
+        Raises:
+            LedgerDamaged: what it found.
+        """
+        ...
+
     def wait(self, position: int, timeout: float) -> bool:
         """Wait until the head is beyond a position; tell whether it is."""
         ...

@@ -8,7 +8,12 @@ import orjson
 from dateline.domain.errors import LedgerDamaged
 from dateline.domain.histories import ClaimHistory
 from dateline.domain.questions import steps
-from dateline.domain.recorded import FIRST_HASH, LogEntry, chain_hash
+from dateline.domain.recorded import (
+    FIRST_HASH,
+    LogEntry,
+    chain_hash,
+    free_texts,
+)
 from dateline.domain.rule import decide
 from dateline.domain.times import FIRST, Zone
 from dateline.projections import log
@@ -110,17 +115,18 @@ def verify(store: Store, zone: Zone, progress: Progress) -> Verified:
         upto = store.last_position(cursor)
     count, last = _check_chain(store, upto, progress)
     with store.reading() as cursor:
+        store.check(cursor)
         claims = _check_rule(cursor, zone, upto, progress)
         _check_rows(store, cursor, zone, progress)
     return Verified(count, claims, upto, last)
 
 
 def _check_chain(store: Store, upto: int, progress: Progress) -> tuple[int, str]:
-    previous, recorded_at, count = FIRST_HASH, FIRST, 0
+    previous, recorded_at, count, last = FIRST_HASH, FIRST, 0, 0
     versions: dict[str, int] = {}
     for entry in stored(store, EventFilter(), after=0, upto=upto):
         CODEC.check(entry)
-        if chain_hash(previous, entry) != entry.hash:
+        if not _follows(previous, entry):
             raise LedgerDamaged(
                 f"the hash of position {entry.position} does not follow from the "
                 "event stored there; restore a backup"
@@ -134,8 +140,23 @@ def _check_chain(store: Store, upto: int, progress: Progress) -> tuple[int, str]
         versions[entry.stream] = entry.version
         previous, recorded_at = entry.hash, entry.recorded_at
         count += 1
-        progress(entry.position, upto)
+        last = entry.position
+        progress(last, upto)
+    if last != upto:
+        raise LedgerDamaged(
+            f"the log ends at position {last}, but {upto} was given; restore a backup"
+        )
     return count, previous
+
+
+def _follows(previous: str, entry: LogEntry) -> bool:
+    try:
+        return (
+            sorted(entry.salts) == free_texts(entry.fields)
+            and chain_hash(previous, entry) == entry.hash
+        )
+    except (ValueError, TypeError, AttributeError):  # salts or texts of another kind
+        return False
 
 
 def _check_rule(cursor: Cursor, zone: Zone, upto: int, progress: Progress) -> int:
