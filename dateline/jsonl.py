@@ -24,6 +24,7 @@ from dateline.ledger import Ledger
 from dateline.projections.recording import Clock, Kept, Recording
 from dateline.projections.sqlite import MEMORY, publish
 from dateline.projections.store import Progress
+from dateline.projections.upkeep import uncollected
 
 LINE_LIMIT = 16 * 2**20
 """Bytes in a line."""
@@ -133,7 +134,8 @@ def import_file(
                 raise errors.LedgerMismatch(
                     f"{target!r} exists; recorded_at is kept only in a new ledger"
                 )
-            count, new, existing = _record(ledger, first, lines, batch)
+            with uncollected():
+                count, new, existing = _record(ledger, first, lines, batch)
         if draft:
             publish(path, target)
     finally:

@@ -35,7 +35,7 @@ from dateline.domain.answers import (
     as_json,
 )
 from dateline.domain.decisions import LEDGER_STREAM
-from dateline.domain.events import AnyEvent, Event, LedgerOpened
+from dateline.domain.events import AnyEvent, Event, LedgerOpened, parse_event
 from dateline.domain.questions import Point
 from dateline.domain.recorded import LogEntry, Recorded
 from dateline.domain.rule import Policy, Status
@@ -121,13 +121,15 @@ def open(
 
     Raises:
         LedgerNotFound: nothing is there, and ``create`` is false. NotALedger.
-        NewerSchema. LedgerMismatch: another title or zone.
+        NewerSchema. LedgerMismatch: another title or zone. UnsupportedStore.
     """
     path = os.fspath(target)
     zone = None if timezone is None else Zone(timezone).name
     default = "ledger" if path == MEMORY else Path(path).stem
-    opening = LedgerOpened(title=title or default, timezone=zone or "UTC")
-    ledger = Ledger(path, opening=opening if create else None, clock=clock)
+    named = {"title": default if title is None else title, "timezone": zone or "UTC"}
+    opening = parse_event({"type": "LedgerOpened", **named}) if create else None
+    assert opening is None or isinstance(opening, LedgerOpened)
+    ledger = Ledger(path, opening=opening, clock=clock)
     for name, asked, found in (
         ("title", title, ledger.title),
         ("timezone", zone, ledger.timezone),
@@ -167,7 +169,7 @@ class Ledger:
         clock: Clock | None = None,
     ) -> None:
         if "://" in target:
-            raise errors.LedgerNotFound(target)
+            raise errors.UnsupportedStore(target)
         self.target = target
         self._clock = clock or _now
         self._lock = threading.Lock()

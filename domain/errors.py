@@ -335,6 +335,20 @@ class LedgerNotFound(DatelineError):
         self.target = target
 
 
+class UnsupportedStore(DatelineError):
+    """The target names a kind of store that this release does not have."""
+
+    code: ClassVar[str] = "unsupported_store"
+
+    def __init__(self, target: str) -> None:
+        kind = target.partition("://")[0]
+        super().__init__(
+            f"a ledger is a SQLite file, and {kind!r} is not supported yet; give the "
+            "path of a file"
+        )
+        self.target = target
+
+
 class LedgerExists(DatelineError):
     """There is a ledger (or another file) at this place already."""
 

@@ -10,7 +10,6 @@ Source of the rule: docs/explanation/status-rule.md.
 """
 
 from bisect import bisect_left, insort
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from enum import StrEnum
 from typing import Annotated, Literal, NamedTuple, assert_never
@@ -210,11 +209,9 @@ class Standings:
             kind: [] for kind in (*Stance, *_BOTH_SIDES)
         }
         self._plain = dict.fromkeys(_BOTH_SIDES, 0)
-        self._own: dict[Side, Counter[str]] = {s: Counter() for s in _BOTH_SIDES}
-        self._verified: dict[Side, Counter[str]] = {s: Counter() for s in _BOTH_SIDES}
-        self._verified_own: dict[Side, Counter[str]] = {
-            side: Counter() for side in _BOTH_SIDES
-        }
+        self._own: dict[Side, dict[str, int]] = {"for": {}, "against": {}}
+        self._verified: dict[Side, dict[str, int]] = {"for": {}, "against": {}}
+        self._verified_own: dict[Side, dict[str, int]] = {"for": {}, "against": {}}
         self._citing: dict[str, Stated] = {}
         self._remarks = [0, 0, 0]  # order_unsure, walked_back, side_lost
 
@@ -307,29 +304,31 @@ class Standings:
 
     def weigh(self) -> Weights:
         """Count who stands where and on how many origins."""
-        plain_origins: dict[Side, set[str]] = {}
-        verified_origins: dict[Side, set[str]] = {}
-        circular = withdrawn = False
-        for stated in self._citing.values():
-            origins = self.origins(stated)
-            circular |= origins.circular
-            withdrawn |= bool(origins.withdrawn)
-            side = stated.side
-            assert side is not None
-            if stated.strength is Strength.PLAIN:
-                plain_origins.setdefault(side, set()).update(origins.principals)
-            if stated.stance in _VERIFIED:
-                verified_origins.setdefault(side, set()).update(origins.principals)
         own, verified, verified_own = self._own, self._verified, self._verified_own
+        circular = withdrawn = False
+        if self._citing:
+            own = {side: dict(counted) for side, counted in own.items()}
+            verified_own = {side: dict(c) for side, c in verified_own.items()}
+            for stated in self._citing.values():
+                origins = self.origins(stated)
+                circular |= origins.circular
+                withdrawn |= bool(origins.withdrawn)
+                side = stated.side
+                assert side is not None
+                found = dict.fromkeys(origins.principals, 1)
+                if stated.strength is Strength.PLAIN:
+                    own[side] |= found
+                if stated.stance in _VERIFIED:
+                    verified_own[side] |= found
         order_unsure, walked_back, side_lost = self._remarks
         return Weights(
             int(bool(self._known)),
             len(verified["for"]),
-            _together(verified_own["for"], verified_origins.get("for")),
+            len(verified_own["for"]),
             len(verified["against"]),
-            _together(verified_own["against"], verified_origins.get("against")),
-            _together(own["for"], plain_origins.get("for")),
-            _together(own["against"], plain_origins.get("against")),
+            len(verified_own["against"]),
+            len(own["for"]),
+            len(own["against"]),
             len(self._sources["for"]),
             len(self._sources["against"]),
             self._plain["for"],
@@ -430,14 +429,12 @@ def _remove(sources: list[str], source: str) -> None:
     del sources[bisect_left(sources, source)]
 
 
-def _tally(counter: Counter[str], key: str, sign: int) -> None:
-    counter[key] += sign
-    if not counter[key]:
+def _tally(counter: dict[str, int], key: str, sign: int) -> None:
+    count = counter.get(key, 0) + sign
+    if count:
+        counter[key] = count
+    else:
         del counter[key]
-
-
-def _together(own: Mapping[str, int], others: set[str] | None) -> int:
-    return len(own.keys() | others) if others else len(own)
 
 
 def decide(weights: Weights, policy: Policy) -> Verdict:

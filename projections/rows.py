@@ -348,10 +348,10 @@ class ClaimRows:
             if key not in self._live:
                 self._live[key] = Written(position, state)
                 self.added.append((key, self._live[key]))
-        reach = max(
-            (tip.trail[-1][0] for tip in self._tips.values() if tip.trail),
-            default=None,
-        )
+        reach = None
+        for tip in self._tips.values():
+            if tip.trail and (reach is None or tip.trail[-1][0] > reach):
+                reach = tip.trail[-1][0]
         if reach != self._reach:
             self._reach = reach
             self.reached.append((position, FIRST if reach is None else reach))

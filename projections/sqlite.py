@@ -41,6 +41,7 @@ SCHEMA_VERSION = 1
 MEMORY = ":memory:"
 
 _CACHE_KIB = 65_536
+_MOST_CONNECTIONS = 64
 _FIRST_POLL_SECONDS = 0.005
 _LAST_POLL_SECONDS = 0.05
 _BACKUP_PAGES = 2_048
@@ -129,7 +130,9 @@ class _Datastore(SQLiteDatastore):
     def __init__(self, db_name: str, lock_timeout: int) -> None:
         super().__init__(db_name, originator_id_type="text")
         self.pool.close()
-        self.pool = _Pool(db_name=db_name, lock_timeout=lock_timeout)
+        self.pool = _Pool(
+            db_name=db_name, lock_timeout=lock_timeout, max_overflow=_MOST_CONNECTIONS
+        )
 
 
 class SQLiteStore:
