@@ -29,8 +29,8 @@ class PageCursor(NamedTuple):
         return base64.urlsafe_b64encode(body).decode().rstrip("=")
 
 
-def decode(text: str, *question: object) -> PageCursor:
-    """Read a cursor that was made for the same question.
+def decode(text: str, points: int, *question: object) -> PageCursor:
+    """Read a cursor that was made for the same question, of so many points.
 
     Raises:
         InvalidCursor: malformed, or made for another question or ledger.
@@ -40,12 +40,18 @@ def decode(text: str, *question: object) -> PageCursor:
         digest, positions, last = orjson.loads(
             base64.b64decode(padded, altchars=b"-_", validate=True)
         )
-        cursor = PageCursor(tuple(int(position) for position in positions), str(last))
     except (ValueError, TypeError, binascii.Error):
         raise InvalidCursor("it is malformed") from None
+    if (
+        not isinstance(positions, list)
+        or not all(type(position) is int and position >= 0 for position in positions)
+        or len(positions) != points
+        or not isinstance(last, str)
+    ):
+        raise InvalidCursor("it is malformed")
     if digest != _digest(question):
         raise InvalidCursor("it was made for another question or another ledger")
-    return cursor
+    return PageCursor(tuple(positions), last)
 
 
 def _digest(question: tuple[object, ...]) -> str:

@@ -20,7 +20,7 @@ from dateline.domain import errors
 from dateline.domain.events import AnyEvent, LedgerOpened, parse_event
 from dateline.domain.recorded import ENVELOPE, content_of, fields_of
 from dateline.domain.times import read_instant
-from dateline.ledger import Ledger
+from dateline.ledger import Ledger, opening_named
 from dateline.projections.recording import Clock, Kept, Recording
 from dateline.projections.sqlite import MEMORY, publish
 from dateline.projections.store import Progress
@@ -124,7 +124,7 @@ def import_file(
     path = f"{target}.{uuid.uuid4().hex}.partial" if draft else target
     try:
         if ledger is None:
-            ledger = _new_ledger(path, name, first if opens else None, clock)
+            ledger = _new_ledger(path, name, first, clock)
         with ledger:
             notes: list[str] = []
             if opens and not is_new:
@@ -159,11 +159,12 @@ def _existing(target: str, clock: Clock | None) -> Ledger | None:
 def _new_ledger(
     target: str, name: str, first: _Line | None, clock: Clock | None
 ) -> Ledger:
-    if first is None:
-        opening = LedgerOpened(title=Path(name).stem or "ledger")
-        return Ledger(target, opening=opening, clock=clock)
+    if first is None or not isinstance(first.event, LedgerOpened):
+        moment = first.kept.recorded_at if first and first.kept else None
+        kept = None if moment is None else Kept(recorded_at=moment)
+        opening = opening_named(name, None)
+        return Ledger(target, opening=opening, kept=kept, clock=clock)
     with _numbered(first.number):
-        assert isinstance(first.event, LedgerOpened)
         opening = first.event
         if opening.id is None:
             opening = opening.model_copy(update={"id": _derived_id(opening, 0)})

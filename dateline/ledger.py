@@ -53,7 +53,7 @@ from dateline.projections.book import Book
 from dateline.projections.codec import CODEC
 from dateline.projections.feed import EventFilter, Subscription, stored
 from dateline.projections.recording import Clock, Kept, Recording, recording
-from dateline.projections.sqlite import MEMORY, SQLiteStore
+from dateline.projections.sqlite import SQLiteStore
 from dateline.projections.store import Cursor, Progress
 
 BATCH_LIMIT = 10_000
@@ -82,6 +82,8 @@ def _ignore(done: int, total: int) -> None:
 class _RecordPoint(NamedTuple):
     position: int
     recorded_at: datetime | None
+    is_fixed: bool = True
+    """Whether asking again later means the same position."""
 
 
 class _Asked(NamedTuple):
@@ -90,6 +92,7 @@ class _Asked(NamedTuple):
     on: str
     point: Point
     recorded_at: datetime | None
+    is_fixed: bool
 
     def basis(self, policy: Policy) -> Basis:
         return Basis(
@@ -125,10 +128,7 @@ def open(
     """
     path = os.fspath(target)
     zone = None if timezone is None else Zone(timezone).name
-    default = "ledger" if path == MEMORY else Path(path).stem
-    named = {"title": default if title is None else title, "timezone": zone or "UTC"}
-    opening = parse_event({"type": "LedgerOpened", **named}) if create else None
-    assert opening is None or isinstance(opening, LedgerOpened)
+    opening = opening_named(path, title, zone or "UTC") if create else None
     ledger = Ledger(path, opening=opening, clock=clock)
     for name, asked, found in (
         ("title", title, ledger.title),
@@ -141,6 +141,20 @@ def open(
                 "creation"
             )
     return ledger
+
+
+def opening_named(path: str, title: str | None, timezone: str = "UTC") -> LedgerOpened:
+    """Return a ledger's first event, titled after its file if need be."""
+    if title is not None:
+        opening = parse_event(
+            {"type": "LedgerOpened", "title": title, "timezone": timezone}
+        )
+        assert isinstance(opening, LedgerOpened)
+        return opening
+    try:
+        return opening_named(path, Path(path).stem.strip(": "), timezone)
+    except errors.InvalidEvent:  # a name that cannot be a title
+        return LedgerOpened(title="ledger", timezone=timezone)
 
 
 class Ledger:
@@ -170,6 +184,8 @@ class Ledger:
     ) -> None:
         if "://" in target:
             raise errors.UnsupportedStore(target)
+        if opening is not None:
+            Zone(opening.timezone)
         self.target = target
         self._clock = clock or _now
         self._lock = threading.Lock()
@@ -320,8 +336,8 @@ class Ledger:
             )
             last = ""
             if after is not None:
-                page = decode(after, *question)
-                asked = self._pinned(cursor, asked, page.positions[0], recorded_by)
+                page = decode(after, 1, *question)
+                asked = self._pinned(cursor, asked, page.positions[0])
                 last = page.last
             answers = AsOf(cursor, self._zone, policy)
             if topic is not None:
@@ -431,13 +447,11 @@ class Ledger:
             )
             last = ""
             if cursor is not None:
-                page = decode(cursor, *question)
+                page = decode(cursor, 2, *question)
                 last = page.last
                 asked = [
-                    self._pinned(snapshot, side, position, point[1])
-                    for side, position, point in zip(
-                        asked, page.positions, (before, after), strict=True
-                    )
+                    self._pinned(snapshot, side, position)
+                    for side, position in zip(asked, page.positions, strict=True)
                 ]
             points = asked[0].point, asked[1].point
             answers = AsOf(snapshot, self._zone, policy)
@@ -609,24 +623,23 @@ class Ledger:
         if "T" in text:
             text = print_instant(known_until)
         moment = self._resolve(cursor, recorded_by)
-        return _Asked(text, Point(known_until, moment.position), moment.recorded_at)
+        point = Point(known_until, moment.position)
+        return _Asked(text, point, moment.recorded_at, moment.is_fixed)
 
-    def _pinned(
-        self, cursor: Cursor, asked: _Asked, position: int, recorded_by: RecordedBy
-    ) -> _Asked:
+    def _pinned(self, cursor: Cursor, asked: _Asked, position: int) -> _Asked:
         """Return the same question at the position of its first page."""
-        if recorded_by is not None and asked.point.recorded_by != position:
+        if asked.is_fixed and asked.point.recorded_by != position:
             raise errors.InvalidCursor("it was made for another recorded_by")
-        if position > self._store.last_position(cursor):
-            raise errors.InvalidCursor("its position lies beyond the head")
-        moment = self._moment(cursor, position)
-        return _Asked(
-            asked.on, Point(asked.point.on, moment.position), moment.recorded_at
-        )
+        moment = self._moment(cursor, min(position, 2**63 - 1))
+        if moment.position != position:
+            raise errors.InvalidCursor("its position is not in the ledger")
+        point = Point(asked.point.on, position)
+        return asked._replace(point=point, recorded_at=moment.recorded_at)
 
     def _resolve(self, cursor: Cursor, recorded_by: RecordedBy) -> _RecordPoint:
         """Read a point of record time: the last position at or before it."""
         head = self._moment(cursor, self._store.last_position(cursor))
+        head = head._replace(is_fixed=False)
         if recorded_by is None:
             return head
         text = _point_text(recorded_by, "recorded_by")

@@ -7,6 +7,9 @@ when it records an event, the envelope, is in :mod:`dateline.domain.recorded`.
 """
 
 from enum import StrEnum
+from functools import partial
+from itertools import islice
+from reprlib import Repr
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -18,6 +21,7 @@ from pydantic import (
     StringConstraints,
     TypeAdapter,
     ValidationError,
+    model_validator,
 )
 from pydantic_core import ErrorDetails, PydanticCustomError
 
@@ -158,6 +162,13 @@ def _as_validation(value: str, *, open_ends: bool) -> str:
         ) from None
 
 
+def _without_itself(name: str, fields: Any) -> Any:
+    """Leave out a party that is the source itself: that is the default."""
+    if isinstance(fields, dict) and fields.get(name) == fields.get("source", ...):
+        return {key: value for key, value in fields.items() if key != name}
+    return fields
+
+
 def _spaced(value: Any) -> Any:
     return value.replace("_", " ") if isinstance(value, str) else value
 
@@ -181,11 +192,14 @@ Language = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,8}$")
 ]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9A-Fa-f]{64}$", to_lower=True)]
-Slugs = Annotated[tuple[Slug, ...], Field(strict=False, max_length=LIST_LIMIT)]
+Slugs = Annotated[
+    tuple[Slug, ...], Field(strict=False, max_length=LIST_LIMIT, fail_fast=True)
+]
 Basis = (
     Annotated[BasisWord, Field(strict=False)]
     | Annotated[
-        tuple[EventId, ...], Field(strict=False, min_length=1, max_length=LIST_LIMIT)
+        tuple[EventId, ...],
+        Field(strict=False, min_length=1, max_length=LIST_LIMIT, fail_fast=True),
     ]
 )
 
@@ -240,6 +254,8 @@ class SourceRegistered(Event):
     principal: Slug | None = None
     country: Word | None = None
     url: Url | None = None
+
+    _itself = model_validator(mode="before")(partial(_without_itself, "principal"))
 
 
 class SourceCorrected(Event):
@@ -469,7 +485,8 @@ class UpdateExpected(Event):
     type: Literal["UpdateExpected"] = "UpdateExpected"
     expectation: Slug
     claims: Annotated[
-        tuple[Slug, ...], Field(strict=False, min_length=1, max_length=LIST_LIMIT)
+        tuple[Slug, ...],
+        Field(strict=False, min_length=1, max_length=LIST_LIMIT, fail_fast=True),
     ]
     source: Slug
     said_at: Date
@@ -477,6 +494,8 @@ class UpdateExpected(Event):
     awaits: Slug | None = None
     quote: Quote | None = None
     document: Slug | None = None
+
+    _itself = model_validator(mode="before")(partial(_without_itself, "awaits"))
 
 
 class UpdateReceived(Event):
@@ -531,6 +550,9 @@ STANCES: dict[str, Stance] = {
 DATES = ("said_at", "published_at", "retrieved_at", "assessed_at", "due", "about")
 """The fields that hold EDTF values."""
 
+_FIELDS_READ = 40
+"""More fields than any event has: among so many there is an unknown one."""
+
 _ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
 
 
@@ -540,6 +562,11 @@ def parse_event(fields: object) -> AnyEvent:
     Raises:
         InvalidEvent: one of its subclasses, for the first thing that is wrong.
     """
+    if isinstance(fields, dict) and len(fields) > _FIELDS_READ:
+        fields = {
+            **dict(islice(fields.items(), _FIELDS_READ)),
+            **{name: fields[name] for name in ("type",) if name in fields},
+        }
     try:
         return _ADAPTER.validate_python(fields)
     except ValidationError as error:
@@ -620,5 +647,8 @@ def _mismatch(
 
 
 def _short(value: object) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 60 else shown[:57] + "..."
+    return _SHORT.repr(value)
+
+
+_SHORT = Repr()
+_SHORT.maxstring = _SHORT.maxother = 60

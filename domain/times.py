@@ -36,10 +36,15 @@ FIRST: Instant = (datetime.min - _NAIVE_EPOCH) // _MICROSECOND
 LAST: Instant = (datetime.max - _NAIVE_EPOCH) // _MICROSECOND
 """The instants that can be printed: years 0001 to 9999. Periods are cut to them."""
 
+_DAY: Instant = 86_400_000_000
+
+_NOT_ZONES = frozenset(("localtime", "posixrules", "Factory"))
+"""Files beside a system's copy of the database; ``right/`` ones count leap seconds."""
+
 _DATE = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}"
-    r"(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}(?::[0-9]{2})?)"
+    r"(?:\.[0-9]{1,6})?(?:Z|[+-][0-9]{2}(?::([0-9]{2}))?)"
 )
 
 
@@ -78,9 +83,12 @@ def read_instant(text: str) -> Instant:
     Raises:
         InvalidTime: not written as one. ImpossibleDate: no such day or time of day.
     """
-    if not _INSTANT.fullmatch(text):
+    match = _INSTANT.fullmatch(text)
+    if match is None:
         raise InvalidTime(f"{text!r} is not an instant such as 2024-10-22T09:30:00Z")
     try:
+        if (match[1] or "00") > "59":
+            raise ValueError
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise ImpossibleDate(f"{text!r} does not exist; check it") from None
@@ -142,6 +150,8 @@ class Zone:
 
     def __init__(self, name: str) -> None:
         try:
+            if name in _NOT_ZONES or name.startswith(("posix/", "right/")):
+                raise KeyError(name)
             self._zone = ZoneInfo(name)
         except (OSError, ValueError, KeyError):
             raise InvalidTimezone(
@@ -186,7 +196,8 @@ class Zone:
             return Period(instant, instant)
         first, after = _first_day(text)
         earliest = self._midnight(first)
-        latest = LAST if after is None else self._midnight(after) - 1
+        last_midnight = self._midnight(after or date.max)
+        latest = last_midnight + (_DAY if after is None else 0) - 1
         if latest < earliest:
             raise SkippedDay(
                 f"{text!r} was skipped by the clocks of {self.name}; use an instant"

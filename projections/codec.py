@@ -47,7 +47,7 @@ class Codec:
                 f"position {entry.position} holds an event of type {entry.type!r}, "
                 "which this release does not know; upgrade dateline"
             )
-        if entry.schema_version > self.schema_version(entry.type):
+        if not 1 <= entry.schema_version <= self.schema_version(entry.type):
             raise LedgerDamaged(
                 f"position {entry.position} holds a {entry.type} of schema version "
                 f"{entry.schema_version}, which this release cannot read; upgrade "

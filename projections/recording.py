@@ -68,11 +68,12 @@ class Recording:
             event = event.model_copy(update={"id": id})
         recorded_at = self._recorded_at
         if kept is not None and kept.recorded_at is not None:
-            recorded_at = self._kept_moment(kept.recorded_at)
+            recorded_at = kept.recorded_at
         decision = decide(event, self._book, zone=self._zone, recorded_at=recorded_at)
         if isinstance(decision, Existing):
             return RecordedEvent(id=decision.id, position=decision.position, new=False)
         if kept is not None:
+            self._check_moment(recorded_at)
             self._check_kept(kept, decision.fields)
         entry = self._book.record(
             id=event.id or str(uuid.uuid4()),
@@ -88,8 +89,8 @@ class Recording:
             _check_envelope(kept, entry)
         return RecordedEvent(id=entry.id, position=entry.position, new=True)
 
-    def _kept_moment(self, recorded_at: Instant) -> Instant:
-        if recorded_at > self._now:
+    def _check_moment(self, recorded_at: Instant) -> None:
+        if recorded_at > max(self._now, self._recorded_at):
             raise errors.LedgerMismatch(
                 "recorded_at to be kept lies ahead of the clock; check both"
             )
@@ -98,7 +99,6 @@ class Recording:
                 "recorded_at to be kept falls below that of the event before; "
                 "keep the lines in the order of the export"
             )
-        return recorded_at
 
     def _check_kept(self, kept: Kept, fields: Mapping[str, object]) -> None:
         if kept.position is not None and kept.position <= self._book.head.position:
@@ -116,8 +116,12 @@ class Recording:
             )
 
 
-def _is_salt(salt: str) -> bool:
-    return len(salt) == 2 * SALT_BYTES and not salt.strip("0123456789abcdef")
+def _is_salt(salt: object) -> bool:
+    return (
+        isinstance(salt, str)
+        and len(salt) == 2 * SALT_BYTES
+        and not salt.strip("0123456789abcdef")
+    )
 
 
 def _check_envelope(kept: Kept, entry: LogEntry) -> None:

@@ -484,12 +484,12 @@ class RowWriter:
         for topic in (EVERY_CLAIM, *after):
             heads = self._heads.setdefault((topic, claim), [])
             heads.append(_Head(position, OPEN_END, head, rivals))
-        for topic in set(after).difference(before):
-            if len(history.topics[topic]) == 1:
-                for stated in history.statements.values():
-                    void = history.voids.get(stated.id)
-                    until = OPEN_END if void is None else void.position
-                    self._doubt(topic, stated, history, until)
+        filed = entry.fields.get("topic")
+        if filed is not None and len(history.topics[filed]) == 1:
+            for stated in history.statements.values():
+                void = history.voids.get(stated.id)
+                until = OPEN_END if void is None else void.position
+                self._doubt(filed, stated, history, until)
 
     def _close_head(self, topic: str, claim: str, position: int) -> None:
         heads = self._heads.get((topic, claim))
