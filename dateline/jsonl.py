@@ -8,7 +8,7 @@ import os
 import sqlite3
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from hashlib import sha256
 from itertools import chain, islice
 from pathlib import Path
@@ -141,7 +141,8 @@ def import_file(
     finally:
         if draft:
             for suffix in ("", "-wal", "-shm", "-journal"):
-                Path(path + suffix).unlink(missing_ok=True)
+                with suppress(OSError):
+                    Path(path + suffix).unlink()
     opened = opens and is_new
     return Imported(count + opens, new + opened, existing, tuple(notes))
 
@@ -159,16 +160,21 @@ def _existing(target: str, clock: Clock | None) -> Ledger | None:
 def _new_ledger(
     target: str, name: str, first: _Line | None, clock: Clock | None
 ) -> Ledger:
-    if first is None or not isinstance(first.event, LedgerOpened):
-        moment = first.kept.recorded_at if first and first.kept else None
-        kept = None if moment is None else Kept(recorded_at=moment)
-        opening = opening_named(name, None)
-        return Ledger(target, opening=opening, kept=kept, clock=clock)
-    with _numbered(first.number):
+    """Open a ledger with the first line, or no later than what it brings."""
+    if first is None:
+        return Ledger(target, opening=opening_named(name, None), clock=clock)
+    kept = first.kept
+    if isinstance(first.event, LedgerOpened):
         opening = first.event
         if opening.id is None:
             opening = opening.model_copy(update={"id": _derived_id(opening, 0)})
-        return Ledger(target, opening=opening, kept=first.kept, clock=clock)
+    else:
+        opening = opening_named(name, None)
+        kept = Kept(recorded_at=kept.recorded_at) if kept else None
+    with _numbered(first.number):
+        # An opening that cannot be is found out in memory, and leaves no file.
+        Ledger(MEMORY, opening=opening, kept=kept, clock=clock).close()
+        return Ledger(target, opening=opening, kept=kept, clock=clock)
 
 
 def _skip_opening(ledger: Ledger, first: _Line, *, keep: bool) -> str:

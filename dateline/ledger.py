@@ -193,9 +193,9 @@ class Ledger:
             target, create=opening is not None, lock_timeout=LOCK_TIMEOUT_SECONDS
         )
         try:
-            opened = self._opened()
+            opened, head = self._opened()
             if opened is None:
-                if self.position:
+                if head:
                     raise errors.LedgerDamaged(
                         f"{target!r} has lost its LedgerOpened; restore a backup"
                     )
@@ -212,9 +212,11 @@ class Ledger:
         self._zone = Zone(self.timezone)
         self._book = Book(self._store, self._zone)
 
-    def _opened(self) -> LogEntry | None:
+    def _opened(self) -> tuple[LogEntry | None, int]:
+        """Return the opening and the head of one moment: others may be opening it."""
         with self._store.reading() as cursor:
-            return next(iter(log.stream(cursor, LEDGER_STREAM)), None)
+            opened = next(iter(log.stream(cursor, LEDGER_STREAM)), None)
+            return opened, self._store.last_position(cursor)
 
     def _open(self, opening: LedgerOpened, kept: Kept | None) -> LogEntry:
         zone = Zone(opening.timezone)
@@ -222,7 +224,7 @@ class Ledger:
         with recording(self._store, book, zone, self._clock) as batch:
             if book.opening() is None:  # nobody was faster
                 batch.add(opening, kept=kept)
-        opened = self._opened()
+        opened, _ = self._opened()
         assert opened is not None
         return opened
 

@@ -8,9 +8,8 @@ when it records an event, the envelope, is in :mod:`dateline.domain.recorded`.
 
 from enum import StrEnum
 from functools import partial
-from itertools import islice
 from reprlib import Repr
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import (
     AfterValidator,
@@ -550,8 +549,13 @@ STANCES: dict[str, Stance] = {
 DATES = ("said_at", "published_at", "retrieved_at", "assessed_at", "due", "about")
 """The fields that hold EDTF values."""
 
-_FIELDS_READ = 40
-"""More fields than any event has: among so many there is an unknown one."""
+_ALL_FIELDS = frozenset(
+    name
+    for kind in get_args(get_args(AnyEvent)[0])
+    for name in (*kind.model_fields, "type")
+)
+_MOST_FIELDS = len(_ALL_FIELDS)
+"""Among more fields than this there is an unknown one; the others need no look."""
 
 _ADAPTER: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
 
@@ -562,11 +566,10 @@ def parse_event(fields: object) -> AnyEvent:
     Raises:
         InvalidEvent: one of its subclasses, for the first thing that is wrong.
     """
-    if isinstance(fields, dict) and len(fields) > _FIELDS_READ:
-        fields = {
-            **dict(islice(fields.items(), _FIELDS_READ)),
-            **{name: fields[name] for name in ("type",) if name in fields},
-        }
+    if isinstance(fields, dict) and len(fields) > _MOST_FIELDS:
+        unknown = next(name for name in fields if name not in _ALL_FIELDS)
+        fields = {name: fields[name] for name in _ALL_FIELDS if name in fields}
+        fields[unknown] = None
     try:
         return _ADAPTER.validate_python(fields)
     except ValidationError as error:

@@ -87,7 +87,7 @@ def read_instant(text: str) -> Instant:
     if match is None:
         raise InvalidTime(f"{text!r} is not an instant such as 2024-10-22T09:30:00Z")
     try:
-        if (match[1] or "00") > "59":
+        if text[11:13] > "23" or (match[1] or "00") > "59":
             raise ValueError
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -114,12 +114,13 @@ class Book:
             self._catch_up(cursor, position)
 
     def _catch_up(self, cursor: Cursor, position: int) -> None:
-        since = (self.head.position,)
-        written = cursor.execute(_STREAMS_SINCE, since).fetchall()
-        contradicted = cursor.execute(_CONTRADICTED_SINCE, since).fetchall()
-        for (name,) in written + contradicted:
-            self._folded.pop(name, None)
-            self._versions.pop(name, None)
+        if self._folded or self._versions:
+            since = (self.head.position,)
+            written = cursor.execute(_STREAMS_SINCE, since).fetchall()
+            contradicted = cursor.execute(_CONTRADICTED_SINCE, since).fetchall()
+            for (name,) in written + contradicted:
+                self._folded.pop(name, None)
+                self._versions.pop(name, None)
         last = log.at_position(cursor, position)
         if last is not None:
             self.head = Head(position, last.recorded_at, last.hash)

@@ -8,7 +8,7 @@ JSON, one version at a time.
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
-from dateline.domain.errors import LedgerDamaged
+from dateline.domain.errors import InvalidEvent, LedgerDamaged
 from dateline.domain.events import AnyEvent, parse_event
 from dateline.domain.recorded import LogEntry, Recorded
 
@@ -68,7 +68,13 @@ class Codec:
     def decode(self, entry: LogEntry) -> Recorded:
         """Return the typed event with its envelope."""
         fields = self.upcast(entry).fields
-        event = parse_event({"type": entry.type, **fields})
+        try:
+            event = parse_event({"type": entry.type, **fields})
+        except InvalidEvent as error:
+            raise LedgerDamaged(
+                f"position {entry.position} holds what was never recorded "
+                f"({error.sentence}); restore a backup"
+            ) from None
         return Recorded.of(entry, event)
 
 

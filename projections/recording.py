@@ -73,7 +73,6 @@ class Recording:
         if isinstance(decision, Existing):
             return RecordedEvent(id=decision.id, position=decision.position, new=False)
         if kept is not None:
-            self._check_moment(recorded_at)
             self._check_kept(kept, decision.fields)
         entry = self._book.record(
             id=event.id or str(uuid.uuid4()),
@@ -90,7 +89,7 @@ class Recording:
         return RecordedEvent(id=entry.id, position=entry.position, new=True)
 
     def _check_moment(self, recorded_at: Instant) -> None:
-        if recorded_at > max(self._now, self._recorded_at):
+        if recorded_at > self._now:
             raise errors.LedgerMismatch(
                 "recorded_at to be kept lies ahead of the clock; check both"
             )
@@ -101,6 +100,8 @@ class Recording:
             )
 
     def _check_kept(self, kept: Kept, fields: Mapping[str, object]) -> None:
+        if kept.recorded_at is not None:
+            self._check_moment(kept.recorded_at)
         if kept.position is not None and kept.position <= self._book.head.position:
             raise errors.LedgerMismatch(
                 f"position {kept.position} to be kept does not rise above "

@@ -7,13 +7,14 @@ survives a power cut. Writers take the lock before they read (``BEGIN IMMEDIATE`
 """
 
 import os
+import random
 import sqlite3
 import stat
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -45,6 +46,7 @@ _MOST_CONNECTIONS = 64
 _FIRST_POLL_SECONDS = 0.005
 _LAST_POLL_SECONDS = 0.05
 _BACKUP_PAGES = 2_048
+_LOCK_POLL_SECONDS = 0.001, 0.005
 
 _CREATE_LOG = """
 CREATE TABLE stored_events (
@@ -112,15 +114,52 @@ class LogRecorder(SQLiteApplicationRecorder):
 class _Pool(SQLiteConnectionPool):
     """Connections that keep their prepared statements and a page cache."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._turn = threading.local()
+
     read_only = False
+
+    def get_connection(
+        self, timeout: float | None = None, *, is_writer: bool | None = None
+    ) -> SQLiteConnection:
+        self._turn.is_writer = is_writer
+        return super().get_connection(timeout, is_writer=is_writer)
+
+    def _get_connection(self, timeout: float = 0.0) -> SQLiteConnection:
+        """Get a connection for a caller whose turn it is to read or to write.
+
+        If none can be made (too many open files, say), the library keeps the turn,
+        and nobody could write any more.
+        """
+        try:
+            return super()._get_connection(timeout)
+        except BaseException:
+            is_writer, self._turn.is_writer = self._turn.is_writer, None
+            if is_writer is True:
+                self._num_writers -= 1
+                self._writer_lock.release()
+            elif is_writer is False:
+                with self._no_readers:
+                    self._num_readers -= 1
+                    if self._num_readers == 0:
+                        self._no_readers.notify()
+            raise
 
     def _create_connection(self) -> SQLiteConnection:
         connection = _connect(self.db_name, self.lock_timeout or 0)
-        connection.row_factory = sqlite3.Row
-        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-        if not self.is_sqlite_memory_mode and not self.read_only:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
+        try:
+            connection.row_factory = sqlite3.Row
+            connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+            if not self.is_sqlite_memory_mode and not self.read_only:
+                # Of two that switch a new file at once SQLite refuses one, unwaited.
+                _insist(
+                    connection.cursor(), "PRAGMA journal_mode = WAL", self.lock_timeout
+                )
+                connection.execute("PRAGMA synchronous = FULL")
+        except BaseException:
+            connection.close()
+            raise
         return SQLiteConnection(sqlite_conn=connection, max_age=self.max_age)
 
 
@@ -191,7 +230,10 @@ class SQLiteStore:
         return _uri(self.target, *options)
 
     def _look_again(self) -> None:
-        """Connect anew if somebody writes to a file that was taken as unchanging."""
+        """Connect anew if a writer came to, or left, a file that we may only read.
+
+        Without the -wal of a writer, only a file taken as unchanging can be read.
+        """
         with self._guard:
             if self._unchanging == _stamp(self.target) or self._users > 1:
                 return
@@ -234,13 +276,25 @@ class SQLiteStore:
         ):
             with connection.cursor() as cursor:
                 cursor.row_factory = None
-                cursor.execute("BEGIN IMMEDIATE")
+                self._take_lock(cursor)
                 try:
                     yield cast(Cursor, cursor)
                     connection.commit()
                 except BaseException:
                     connection.rollback()
                     raise
+
+    def _take_lock(self, cursor: sqlite3.Cursor) -> None:
+        """Begin a transaction under the write lock.
+
+        SQLite looks again after 100 ms, in which the last writer has written often:
+        of four busy writers one waited for most of the timeout. Here each looks often.
+        """
+        cursor.execute("PRAGMA busy_timeout = 0")
+        try:
+            _insist(cursor, "BEGIN IMMEDIATE", self._lock_timeout)
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout = {self._lock_timeout * 1_000}")
 
     def append(self, cursor: Cursor, entries: Sequence[LogEntry]) -> None:
         self._recorder._insert_events(
@@ -317,7 +371,7 @@ class SQLiteStore:
                 self._used(),
                 _translated(target),
                 closing(_connect(self._db_name, self._lock_timeout)) as source,
-                closing(sqlite3.connect(partial)) as copy,
+                closing(_connect(_uri(partial), self._lock_timeout)) as copy,
             ):
                 source.execute("BEGIN")
                 source.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -329,7 +383,8 @@ class SQLiteStore:
                 copy.execute("PRAGMA journal_mode = DELETE")
             publish(partial, target)
         finally:
-            Path(partial).unlink(missing_ok=True)
+            with suppress(OSError):  # it could not be made: that is what is raised
+                Path(partial).unlink()
 
     def close(self) -> None:
         with self._guard:
@@ -348,9 +403,9 @@ class SQLiteStore:
             if self._closed:
                 raise errors.LedgerClosed
             self._users += 1
-        if self._unchanging is not None:
-            self._look_again()
         try:
+            if self._read_only:
+                self._look_again()
             yield
         finally:
             with self._guard:
@@ -416,7 +471,10 @@ def _stamp(target: str) -> _Stamp | None:
     """Return what changes when a file does; nothing while somebody writes to it."""
     if Path(f"{target}-wal").exists():
         return None
-    found = os.stat(target)
+    try:
+        found = os.stat(target)
+    except OSError:
+        return None
     return found.st_size, found.st_mtime_ns
 
 
@@ -478,6 +536,20 @@ def _connect(db_name: str, timeout: float) -> sqlite3.Connection:
         isolation_level=None,
         cached_statements=256,
     )
+
+
+def _insist(cursor: sqlite3.Cursor, statement: str, timeout: float | None) -> None:
+    """Run a statement, again and again while another process is in its way."""
+    deadline = time.monotonic() + (timeout or 0)
+    while True:
+        try:
+            cursor.execute(statement)
+            return
+        except sqlite3.OperationalError as error:
+            is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not is_busy or time.monotonic() >= deadline:
+                raise
+        time.sleep(random.uniform(*_LOCK_POLL_SECONDS))
 
 
 @contextmanager

@@ -31,7 +31,7 @@ from dateline.projections.rows import (
     ClaimRows,
     RowWriter,
 )
-from dateline.projections.store import Cursor, Progress, Store
+from dateline.projections.store import OPEN_END, Cursor, Progress, Store
 
 _WRITTEN_AT_ONCE = 10_000
 _POSITIONS_CHECKED = 4
@@ -63,8 +63,13 @@ def rebuild(cursor: Cursor, zone: Zone, progress: Progress) -> int:
         cursor.execute(f"DROP TABLE IF EXISTS {table}")
     for statement in CREATE:
         cursor.execute(statement)
-    with uncollected():
-        return _fill(cursor, zone, progress)
+    try:
+        with uncollected():
+            return _fill(cursor, zone, progress)
+    except (AssertionError, LookupError, TypeError, ValueError) as error:
+        raise LedgerDamaged(
+            "the log holds what was never recorded; verify names it"
+        ) from error
 
 
 @contextmanager
@@ -131,7 +136,13 @@ def verify(store: Store, zone: Zone, progress: Progress) -> Verified:
     """
     with store.reading() as cursor:
         upto = store.last_position(cursor)
+        end = log.at_position(cursor, OPEN_END)
     count, last = _check_chain(store, upto, progress)
+    if end is not None and end.position > upto:
+        raise LedgerDamaged(
+            f"the log goes on to position {end.position}, but only {upto} was given; "
+            "restore a backup"
+        )
     with store.reading() as cursor:
         store.check(cursor)
         claims = _check_rule(cursor, zone, upto, progress)

@@ -651,6 +651,48 @@ def test_a_policy_that_is_not_the_default_is_named(seed: Path) -> None:
     assert "under the policy" not in invoked("known", seed, *DAY)
 
 
+def test_an_instant_is_shown_as_one_and_the_end_of_a_day_as_that(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "kyiv.dateline"
+    with dateline.open(path, timezone="Europe/Kyiv") as opened:
+        opened.record(
+            dateline.SourceRegistered(source="s", name="S"),
+            dateline.ClaimFramed(claim="c", text="It is so."),
+            *(
+                dateline.ClaimAsserted(
+                    claim="c", source="s", said_at=moment, note=moment
+                )
+                for moment in ("2024-10-20T09:30:00Z", "2024-10-21")
+            ),
+            dateline.ClaimDenied(claim="c", source="s", said_at="2024-10-22T23:59:59Z"),
+        )
+
+    rows = invoked("timeline", path, "c").splitlines()[4:]
+    assert [re.split(r" {2,}", row)[:2] for row in rows] == [
+        ["2024-10-20 09:30:00Z", "end of 2024-10-21"],
+        ["end of 2024-10-21", "2024-10-22 23:59:59Z"],
+        ["2024-10-22 23:59:59Z", "still"],
+    ]
+
+
+def test_a_claim_is_shown_in_the_wording_of_the_point_asked_for(ledger: Path) -> None:
+    with dateline.open(ledger, create=False) as opened:
+        opened.record(
+            dateline.ClaimAsserted(claim="troops", source="seoul", said_at="2024")
+        )
+        opened.record(dateline.ClaimReworded(claim="troops", text="They arrived."))
+        opened.record(
+            dateline.SourceCorrected(source="seoul", reason="typo", name="Séoul")
+        )
+    words = ("positions", ledger, "seoul", "--on", "2025-01-01")
+
+    assert "Troops came." in (before := invoked(*words, "--recorded-by", "5"))
+    assert "Seoul (seoul)" in before
+    assert "They arrived." in (after := invoked(*words))
+    assert "Séoul (seoul)" in after
+
+
 def test_claim_shows_what_is_known_of_it(seed: Path) -> None:
     shown = invoked("claim", seed, KURSK, *DAY)
 
@@ -844,6 +886,23 @@ def test_a_terminal_shows_colours_and_loses_no_word(
 @pytest.mark.slow
 def test_a_status_on_a_terminal_is_a_glyph_a_word_and_a_colour(seed: Path) -> None:
     assert "\x1b[1;35m≠ disputed\x1b[0m" in on_terminal("known", seed, *DAY)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("columns", "headings"),
+    [
+        (80, "status, claim, who"),
+        (120, "status, claim, for, against, cannot confirm, independent, since"),
+    ],
+)
+def test_a_terminal_leaves_out_columns_in_which_there_is_nothing(
+    seed: Path, columns: int, headings: str
+) -> None:
+    shown = unstyled(on_terminal("known", seed, *DAY, columns=columns)).splitlines()
+
+    (head,) = [line for line in shown if line.startswith(" status")]
+    assert re.split(r" {2,}", head.strip()) == headings.split(", ")
 
 
 @pytest.mark.slow

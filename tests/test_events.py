@@ -596,6 +596,13 @@ def test_the_first_thing_wrong_is_enough(fields: Json) -> None:
     assert time.perf_counter() - began < 1
 
 
+def test_among_many_fields_the_unknown_one_is_named() -> None:
+    unknown = {f"field-{number}": number for number in range(100)}
+    with refused("unknown_field") as caught:
+        parse_event({"type": "ClaimFramed", **unknown, **WHOLE["ClaimFramed"]})
+    assert "'field-0'" in str(caught.value)
+
+
 # --- there and back ---------------------------------------------------------------
 
 characters = st.characters(exclude_categories=["Cs"], exclude_characters="\x00")

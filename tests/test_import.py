@@ -494,6 +494,32 @@ def test_moments_are_kept_also_without_an_opening(importer: Importer) -> None:
         assert known.basis.position == 2
 
 
+def test_a_first_moment_to_come_is_named(importer: Importer) -> None:
+    with refused("ledger_mismatch") as caught:
+        importer.lines(at(TOPIC, "2024-11-02T00:00:00Z"), keep_recorded_at=True)
+
+    assert str(caught.value).startswith("line 1: ")
+    assert importer.left() == []
+
+
+def test_an_import_cut_short_is_run_again_and_keeps_its_moments(
+    importer: Importer, export: bytes
+) -> None:
+    lines = export.splitlines(keepends=True)
+    with refused("unknown_type") as caught:
+        importer(
+            b"".join([*lines[:8], b'{"type": "Shouted"}\n', *lines[8:]]),
+            keep_recorded_at=True,
+            batch=3,
+        )
+    assert caught.value.item == 9
+    assert 1 < len(importer.stored()) < len(lines)
+
+    importer(export, keep_recorded_at=True, batch=3)
+
+    assert exported(importer) == export
+
+
 @pytest.mark.parametrize(
     ("second", "code"),
     [
@@ -594,6 +620,7 @@ def test_an_opening_is_the_first_line_and_only_that(
         ({"timezone": ""}, "empty_text"),
         ({"title": ""}, "empty_text"),
         ({"zone": "UTC"}, "unknown_field"),
+        ({"hash": "00" * 32}, "ledger_mismatch"),
     ],
 )
 @pytest.mark.parametrize("batch", [None, 1])
@@ -601,7 +628,9 @@ def test_an_opening_that_cannot_be_leaves_nothing_behind(
     importer: Importer, fields: Json, code: str, batch: int | None
 ) -> None:
     with refused(code) as caught:
-        importer.lines({**OPENING, **fields}, TOPIC, batch=batch)
+        importer.lines(
+            {**OPENING, **fields}, TOPIC, batch=batch, keep_recorded_at="hash" in fields
+        )
 
     assert str(caught.value).startswith("line 1: ")
     assert importer.left() == []
