@@ -242,7 +242,7 @@ def _add(recording: Recording, line: _Line, derived: _Derived) -> bool:
 
 def _lines(file: BinaryIO, *, keep: bool, progress: Progress | None) -> Iterator[_Line]:
     """Read lines as events; blank ones are passed over, but counted."""
-    size = os.fstat(file.fileno()).st_size if progress and _has_size(file) else 0
+    size = _size(file)
     done = number = 0
     while raw := file.readline(LINE_LIMIT + 1):
         number += 1
@@ -258,11 +258,12 @@ def _lines(file: BinaryIO, *, keep: bool, progress: Progress | None) -> Iterator
         progress(done, size)
 
 
-def _has_size(file: BinaryIO) -> bool:
+def _size(file: BinaryIO) -> int:
+    """Return a file's bytes; 0 for a pipe, and for what is no file."""
     try:
-        return file.seekable()
+        return os.fstat(file.fileno()).st_size
     except OSError:
-        return False
+        return 0
 
 
 def _line(raw: bytes, number: int, *, keep: bool) -> _Line:

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import orjson
 from pydantic import ValidationError
@@ -540,6 +540,30 @@ class Ledger:
         """The head: the last position that the ledger gave."""
         with self._store.reading() as cursor:
             return self._store.last_position(cursor)
+
+    def event(self, id: str) -> Recorded:
+        """Return the event with an id.
+
+        Raises:
+            UnknownEvent: no event has it.
+        """
+        with self._store.reading() as cursor:
+            entry = log.by_id(cursor, id)
+            if entry is None:
+                raise errors.UnknownEvent(id, self._store.last_position(cursor))
+        return CODEC.decode(entry)
+
+    def source(self, source: str, *, recorded_by: RecordedBy = None) -> dict[str, Any]:
+        """Return a source's fields as they stand at a position, corrections included.
+
+        Raises:
+            UnknownSource: not registered by ``recorded_by``.
+        """
+        with self._store.reading() as cursor:
+            position = self._resolve(cursor, recorded_by).position
+            answers = AsOf(cursor, self._zone, DEFAULT_POLICY)
+            answers.check_source(source, position)
+            return answers.source(source).at(recorded_by=position)
 
     def events(
         self,

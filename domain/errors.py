@@ -349,6 +349,16 @@ class UnsupportedStore(DatelineError):
         self.target = target
 
 
+class FolderNotFound(DatelineError):
+    """The folder that a ledger is to be made in does not exist."""
+
+    code: ClassVar[str] = "folder_not_found"
+
+    def __init__(self, target: str) -> None:
+        super().__init__(f"the folder of {target!r} does not exist; make it first")
+        self.target = target
+
+
 class LedgerExists(DatelineError):
     """There is a ledger (or another file) at this place already."""
 

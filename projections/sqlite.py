@@ -365,6 +365,7 @@ class SQLiteStore:
     def backup(self, target: str, progress: Progress) -> None:
         if os.path.lexists(target):
             raise errors.LedgerExists(target)
+        _check_folder(target)
         partial = f"{target}.{uuid.uuid4().hex}.partial"
         try:
             with (
@@ -431,6 +432,7 @@ def _is_new(target: str) -> bool:
     try:
         found = os.stat(target)
     except FileNotFoundError:
+        _check_folder(target)
         return True
     except NotADirectoryError:
         raise errors.NotALedger(target) from None
@@ -457,6 +459,11 @@ def _is_new(target: str) -> bool:
     if version > SCHEMA_VERSION:
         raise errors.NewerSchema(target, version, SCHEMA_VERSION)
     return False
+
+
+def _check_folder(target: str) -> None:
+    if not Path(target).absolute().parent.is_dir():
+        raise errors.FolderNotFound(target)
 
 
 def _is_writable(target: str) -> bool:
@@ -559,6 +566,10 @@ def _translated(target: str) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _fault(error, target) from error
+    except UnicodeEncodeError as error:
+        raise errors.InvalidQuestion(
+            f"{error.object!r} is not valid Unicode", "name"
+        ) from None
     except PersistenceError as error:
         cause = error.__cause__
         if isinstance(cause, sqlite3.Error):

@@ -145,7 +145,7 @@ def verify(store: Store, zone: Zone, progress: Progress) -> Verified:
         )
     with store.reading() as cursor:
         store.check(cursor)
-        claims = _check_rule(cursor, zone, upto, progress)
+        claims = _check_rule(cursor, zone, progress)
         _check_rows(store, cursor, zone, progress)
     return Verified(count, claims, upto, last)
 
@@ -188,11 +188,12 @@ def _follows(previous: str, entry: LogEntry) -> bool:
         return False
 
 
-def _check_rule(cursor: Cursor, zone: Zone, upto: int, progress: Progress) -> int:
+def _check_rule(cursor: Cursor, zone: Zone, progress: Progress) -> int:
     """Compare each claim's steps with the rule, at the head and at earlier points."""
     principals = _principals(cursor)
     contradictions = _contradictions(cursor)
-    claims = 0
+    total = log.count(cursor)
+    claims = done = 0
     for entries in log.by_stream(cursor, "claim"):
         history = ClaimHistory(zone)
         claim = entries[0].fields["claim"]
@@ -208,7 +209,8 @@ def _check_rule(cursor: Cursor, zone: Zone, upto: int, progress: Progress) -> in
                         f"the rows of claim {claim!r} differ from the rule at "
                         f"position {position}; run rebuild"
                     )
-        progress(entries[-1].position, upto)
+        done += len(entries)
+        progress(done, total)
     return claims
 
 
