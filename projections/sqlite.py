@@ -199,6 +199,7 @@ class SQLiteStore:
             if _is_new(target):
                 if not create:
                     raise errors.LedgerNotFound(target)
+                _check_folder(target)
                 self._db_name = _uri(target)
             elif _is_writable(target):
                 self._db_name = _uri(target, "mode=rw")
@@ -432,7 +433,6 @@ def _is_new(target: str) -> bool:
     try:
         found = os.stat(target)
     except FileNotFoundError:
-        _check_folder(target)
         return True
     except NotADirectoryError:
         raise errors.NotALedger(target) from None
