@@ -39,26 +39,42 @@ from dateline.projections.book import Principals, principal_of
 from dateline.projections.rows import EVERY_CLAIM, VARIANT
 from dateline.projections.store import Cursor
 
-# For each claim, one descent of steps_key from the point backwards. A claim's reach
-# bounds where to begin, so that what was recorded later is not walked over.
+# For each claim, one descent of steps_key from the point backwards. Before the head, a
+# claim's reach bounds where to begin, so that what was recorded later is not walked
+# over; at the head nothing is.
 _STEP = """
     SELECT {columns} FROM steps
-    WHERE steps.claim = {claim}
-      AND known_from <= min(?, (
-          SELECT reaches.known_from FROM reaches
-          WHERE reaches.claim = {claim} AND reaches.recorded_from <= ?
-          ORDER BY reaches.recorded_from DESC LIMIT 1))
+    WHERE steps.claim = {claim} AND known_from <= {bound}
       AND recorded_from <= ? AND recorded_until > ? AND variant IN (0, ?)
     ORDER BY known_from DESC, recorded_from DESC
 """
-_CLAIMS = f"""
-    SELECT claims.claim, head, rivals, status, since, weights, answer
-    FROM claims CROSS JOIN steps
-    WHERE topic = ? AND claims.recorded_from <= ? AND claims.recorded_until > ?
-      AND steps.rowid = (
-          {_STEP.format(columns="rowid", claim="claims.claim")} LIMIT 1)
-    ORDER BY claims.claim
-"""
+_REACH = """min(?, (
+          SELECT reaches.known_from FROM reaches
+          WHERE reaches.claim = {claim} AND reaches.recorded_from <= ?
+          ORDER BY reaches.recorded_from DESC LIMIT 1))"""
+_WHOLE = "claims.claim, head, rivals, status, since, weights, answer"
+_READY = "claims.claim, head, rivals, status, answer"
+
+
+def _claims(columns: str, bound: str) -> str:
+    step = _STEP.format(columns="rowid", claim="claims.claim", bound=bound)
+    return f"""
+        SELECT {columns} FROM claims CROSS JOIN steps
+        WHERE topic = ? AND claims.recorded_from <= ? AND claims.recorded_until > ?
+          AND steps.rowid = ({step} LIMIT 1)
+        ORDER BY claims.claim
+    """
+
+
+_CLAIMS = {
+    (is_default, is_head): _claims(
+        _READY if is_default else _WHOLE,
+        "?" if is_head else _REACH.format(claim="claims.claim"),
+    )
+    for is_default in (True, False)
+    for is_head in (True, False)
+}
+_LATER = "SELECT 1 FROM log WHERE position > ? LIMIT 1"
 _HEAD = """
     SELECT head, rivals FROM claims
     WHERE topic = ? AND claim = ? AND recorded_from <= ? AND recorded_until > ?
@@ -106,15 +122,31 @@ class AsOf:
     def claims(self, point: Point, *, topic: str | None) -> list[Found]:
         """Return the reported claims of a topic, or of the ledger, by id."""
         on, position = point
+        later = self._cursor.execute(_LATER, (position,)).fetchone()
         rows = self._cursor.execute(
-            _CLAIMS,
+            _CLAIMS[self._is_default, later is None],
             (
                 EVERY_CLAIM if topic is None else topic,
-                *(position, position, on, position, position, position),
-                self._variant,
+                *(position, position, on),
+                *(() if later is None else (position,)),
+                *(position, position, self._variant),
             ),
         ).fetchall()
-        return [self._found(point, *row) for row in rows]
+        if not self._is_default:
+            return [self._found(point, *row) for row in rows]
+        return [
+            Found(claim, status, f"{{{head},{answer}}}")
+            if answer is not None and rivals is None
+            else self._reckoned(point, claim, head, rivals)
+            for claim, head, rivals, status, answer in rows
+        ]
+
+    def _reckoned(
+        self, point: Point, claim: str, head: str, rivals: str | None
+    ) -> Found:
+        step = self._step("status, since, weights, answer", claim, point).fetchone()
+        assert step is not None
+        return self._found(point, claim, head, rivals, *step)
 
     def claim(self, point: Point, claim: str) -> str:
         """Return one claim's state as JSON, also if it is unreported.
@@ -137,7 +169,7 @@ class AsOf:
     def _step(self, columns: str, claim: str, point: Point) -> Cursor:
         on, position = point
         return self._cursor.execute(
-            _STEP.format(columns=columns, claim="?"),
+            _STEP.format(columns=columns, claim="?", bound=_REACH.format(claim="?")),
             (claim, on, claim, position, position, position, self._variant),
         )
 
@@ -216,8 +248,14 @@ class AsOf:
             found += self._cursor.execute(
                 _UNCERTAIN, (of_topic, width, since, on, on, position, position)
             ).fetchall()
-        if found and topic is not None:
-            filed = set(self.filed(topic, position))
+        if topic is not None:
+            filed = {
+                claim
+                for claim in {row[3] for row in found}
+                if self._cursor.execute(
+                    _HEAD, (topic, claim, position, position)
+                ).fetchone()
+            }
             found = [row for row in found if row[3] in filed]
         return [
             {
