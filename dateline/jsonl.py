@@ -24,7 +24,6 @@ from dateline.ledger import Ledger, opening_named
 from dateline.projections.recording import Clock, Kept, Recording
 from dateline.projections.sqlite import MEMORY, publish
 from dateline.projections.store import Progress
-from dateline.projections.upkeep import uncollected
 
 LINE_LIMIT = 16 * 2**20
 """Bytes in a line."""
@@ -134,8 +133,7 @@ def import_file(
                 raise errors.LedgerMismatch(
                     f"{target!r} exists; recorded_at is kept only in a new ledger"
                 )
-            with uncollected():
-                count, new, existing = _record(ledger, first, lines, batch)
+            count, new, existing = _record(ledger, first, lines, batch)
         if draft:
             publish(path, target)
     finally:

@@ -1,8 +1,6 @@
 """Rebuilding the rows from the log, and checking that log, rows and rule agree."""
 
-import gc
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import NamedTuple
 
 import orjson
@@ -22,6 +20,7 @@ from dateline.projections import log
 from dateline.projections.book import Principals, principal_of
 from dateline.projections.codec import CODEC
 from dateline.projections.feed import EventFilter, stored
+from dateline.projections.recording import uncollected
 from dateline.projections.rows import (
     COUNT,
     CREATE,
@@ -70,21 +69,6 @@ def rebuild(cursor: Cursor, zone: Zone, progress: Progress) -> int:
         raise LedgerDamaged(
             "the log holds what was never recorded; verify names it"
         ) from error
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Make no search for reference cycles: bulk work makes none, and much to search.
-
-    A third of the time of a rebuild was the collector's.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _fill(cursor: Cursor, zone: Zone, progress: Progress) -> int:

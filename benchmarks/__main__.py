@@ -1,0 +1,78 @@
+"""``python -m benchmarks``: measure everything in one run and print one table a part.
+
+``--quick`` keeps to 10⁴ events, ``--large`` goes to 10⁶ and takes its time. Nothing
+here decides whether a build passes: machines differ, and so do their neighbours.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from rich.console import Console
+
+from benchmarks import append, asof, following, upkeep
+from benchmarks.report import Figure, machine, show
+from benchmarks.workloads import Ledgers, Shape
+
+SHAPES = (Shape(2, 25), Shape(20, 25), Shape(200, 25))
+"""10⁴, 10⁵ and 10⁶ events; the topic asked stays the same size."""
+
+
+class Scale(NamedTuple):
+    """How much is measured."""
+
+    shapes: list[Shape]
+    deep: list[Shape]
+    points: int
+    singles: int
+    batches: int
+    followed: int
+
+
+QUICK = Scale(list(SHAPES[:1]), [Shape(1, 100, 12)], 200, 400, 4, 20)
+USUAL = Scale(
+    list(SHAPES[:2]), [Shape(1, 600, 12), Shape(1, 100, 30)], 400, 2_000, 10, 100
+)
+LARGE = USUAL._replace(shapes=list(SHAPES))
+
+
+def main() -> None:
+    """Measure and print, one table a part."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help="10^4 events only")
+    size.add_argument("--large", action="store_true", help="up to 10^6 events")
+    parser.add_argument(
+        "--only", choices=list(_parts(QUICK, Ledgers(Path()))), help="one part"
+    )
+    parser.add_argument("--directory", help="where the ledgers are made for the run")
+    options = parser.parse_args()
+    scale = QUICK if options.quick else LARGE if options.large else USUAL
+    console = Console()
+    console.print(machine(), highlight=False)
+    with tempfile.TemporaryDirectory(dir=options.directory) as directory:
+        for name, measure in _parts(scale, Ledgers(Path(directory))).items():
+            if options.only in (None, name):
+                show(console, name, measure())
+
+
+def _parts(
+    scale: Scale, ledgers: Ledgers
+) -> Mapping[str, Callable[[], Iterable[Figure]]]:
+    return {
+        "append": partial(
+            append.measure, ledgers, singles=scale.singles, batches=scale.batches
+        ),
+        "asof": partial(
+            asof.measure, ledgers, scale.shapes, scale.deep, count=scale.points
+        ),
+        "upkeep": partial(upkeep.measure, ledgers, scale.shapes),
+        "following": partial(following.measure, ledgers, count=scale.followed),
+    }
+
+
+if __name__ == "__main__":
+    main()
