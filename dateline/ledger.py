@@ -9,10 +9,10 @@ import os
 import threading
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import orjson
 from pydantic import ValidationError
@@ -20,7 +20,6 @@ from pydantic import ValidationError
 from dateline.cursors import PageCursor, decode
 from dateline.domain import errors
 from dateline.domain.answers import (
-    Basis,
     Change,
     Changes,
     ClaimKnowledge,
@@ -36,17 +35,13 @@ from dateline.domain.answers import (
 )
 from dateline.domain.decisions import LEDGER_STREAM
 from dateline.domain.events import AnyEvent, Event, LedgerOpened, parse_event
-from dateline.domain.questions import Point
 from dateline.domain.recorded import LogEntry, Recorded
 from dateline.domain.rule import Policy, Status
 from dateline.domain.times import (
     Zone,
     datetime_of,
-    instant_of,
-    print_datetime,
-    print_instant,
-    read_instant,
 )
+from dateline.points import On, Points, RecordedBy
 from dateline.projections import log, upkeep
 from dateline.projections.asof import AsOf
 from dateline.projections.book import Book
@@ -54,7 +49,7 @@ from dateline.projections.codec import CODEC
 from dateline.projections.feed import EventFilter, Subscription, stored
 from dateline.projections.recording import Clock, Kept, Recording, recording
 from dateline.projections.sqlite import SQLiteStore
-from dateline.projections.store import Cursor, Progress
+from dateline.projections.store import Progress
 
 BATCH_LIMIT = 10_000
 """Events in one call of :meth:`Ledger.record`."""
@@ -64,12 +59,6 @@ LOCK_TIMEOUT_SECONDS = 10
 
 DEFAULT_POLICY = Policy()
 
-On = str | date
-"""A point of public time: a day as ``YYYY-MM-DD``, or an instant with an offset."""
-
-RecordedBy = str | int | date | None
-"""A point of record time: a position, an instant, a day, or nothing for the head."""
-
 
 def _now() -> datetime:
     return datetime.now(UTC)
@@ -77,31 +66,6 @@ def _now() -> datetime:
 
 def _ignore(done: int, total: int) -> None:
     pass
-
-
-class _RecordPoint(NamedTuple):
-    position: int
-    recorded_at: datetime | None
-    is_fixed: bool = True
-    """Whether asking again later means the same position."""
-
-
-class _Asked(NamedTuple):
-    """Both points of a question, read in the ledger's zone."""
-
-    on: str
-    point: Point
-    recorded_at: datetime | None
-    is_fixed: bool
-
-    def basis(self, policy: Policy) -> Basis:
-        return Basis(
-            on=self.on,
-            known_until=datetime_of(self.point.on),
-            position=self.point.recorded_by,
-            recorded_at=self.recorded_at,
-            policy=policy,
-        )
 
 
 def open(
@@ -210,6 +174,7 @@ class Ledger:
         self.identity: str = opened.hash[:32]
         self.first_position = opened.position
         self._zone = Zone(self.timezone)
+        self._points = Points(self._store, self._zone, self._clock)
         self._book = Book(self._store, self._zone)
 
     def _opened(self) -> tuple[LogEntry | None, int]:
@@ -269,7 +234,7 @@ class Ledger:
         recorded_at: datetime | None = datetime_of(head.recorded_at)
         if position != head.position:
             with self._store.reading() as cursor:
-                recorded_at = self._moment(cursor, position).recorded_at
+                recorded_at = self._points.moment(cursor, position).recorded_at
         assert recorded_at is not None
         return Receipt(
             position=position, recorded_at=recorded_at, events=tuple(recorded)
@@ -331,7 +296,7 @@ class Ledger:
         wanted = None if statuses is None else {_status(status) for status in statuses}
         _check_first(first)
         with self._store.reading() as cursor:
-            asked = self._asked(cursor, on, recorded_by)
+            asked = self._points.asked(cursor, on, recorded_by)
             question = (
                 *("knowledge", self.identity, asked.point.on, topic),
                 *(_policy_json(policy), sorted(wanted) if wanted else None),
@@ -339,7 +304,7 @@ class Ledger:
             last = ""
             if after is not None:
                 page = decode(after, 1, *question)
-                asked = self._pinned(cursor, asked, page.positions[0])
+                asked = self._points.pinned(cursor, asked, page.positions[0])
                 last = page.last
             answers = AsOf(cursor, self._zone, policy)
             if topic is not None:
@@ -389,7 +354,7 @@ class Ledger:
         """
         policy = policy or DEFAULT_POLICY
         with self._store.reading() as cursor:
-            asked = self._asked(cursor, on, recorded_by)
+            asked = self._points.asked(cursor, on, recorded_by)
             state = AsOf(cursor, self._zone, policy).claim(asked.point, claim)
         found = ClaimState.model_validate_json(state)
         return ClaimKnowledge.model_construct(
@@ -411,7 +376,7 @@ class Ledger:
         """
         policy = policy or DEFAULT_POLICY
         with self._store.reading() as cursor:
-            moment = self._resolve(cursor, recorded_by)
+            moment = self._points.resolve(cursor, recorded_by)
             spans = AsOf(cursor, self._zone, policy).timeline(
                 claim, recorded_by=moment.position
             )
@@ -442,7 +407,7 @@ class Ledger:
         policy = policy or DEFAULT_POLICY
         _check_first(first)
         with self._store.reading() as snapshot:
-            asked = [self._asked(snapshot, *point) for point in (before, after)]
+            asked = [self._points.asked(snapshot, *point) for point in (before, after)]
             question = (
                 *("changes", self.identity, asked[0].point.on, asked[1].point.on),
                 *(topic, _policy_json(policy)),
@@ -452,7 +417,7 @@ class Ledger:
                 page = decode(cursor, 2, *question)
                 last = page.last
                 asked = [
-                    self._pinned(snapshot, side, position)
+                    self._points.pinned(snapshot, side, position)
                     for side, position in zip(asked, page.positions, strict=True)
                 ]
             points = asked[0].point, asked[1].point
@@ -490,7 +455,7 @@ class Ledger:
         """
         policy = policy or DEFAULT_POLICY
         with self._store.reading() as cursor:
-            asked = self._asked(cursor, on, recorded_by)
+            asked = self._points.asked(cursor, on, recorded_by)
             answers = AsOf(cursor, self._zone, policy)
             state = answers.claim(asked.point, claim)
             standings, decided_by, counts = answers.explanation(asked.point, claim)
@@ -517,7 +482,7 @@ class Ledger:
         """
         policy = policy or DEFAULT_POLICY
         with self._store.reading() as cursor:
-            asked = self._asked(cursor, on, recorded_by)
+            asked = self._points.asked(cursor, on, recorded_by)
             held = AsOf(cursor, self._zone, policy).positions(asked.point, source)
         return Positions(
             basis=asked.basis(policy), source=source, positions=tuple(held)
@@ -526,7 +491,7 @@ class Ledger:
     def expectations(self, *, on: On, recorded_by: RecordedBy = None) -> Expectations:
         """Return the promised updates at a point: open, fulfilled or lapsed."""
         with self._store.reading() as cursor:
-            asked = self._asked(cursor, on, recorded_by)
+            asked = self._points.asked(cursor, on, recorded_by)
             answers = AsOf(cursor, self._zone, DEFAULT_POLICY)
             states = answers.expectations(asked.point)
         return Expectations(
@@ -560,7 +525,7 @@ class Ledger:
             UnknownSource: not registered by ``recorded_by``.
         """
         with self._store.reading() as cursor:
-            position = self._resolve(cursor, recorded_by).position
+            position = self._points.resolve(cursor, recorded_by).position
             answers = AsOf(cursor, self._zone, DEFAULT_POLICY)
             answers.check_source(source, position)
             return answers.source(source).at(recorded_by=position)
@@ -637,69 +602,6 @@ class Ledger:
         """
         self._store.backup(os.fspath(target), progress)
 
-    # --- points ---------------------------------------------------------------------
-
-    def _asked(self, cursor: Cursor, on: On, recorded_by: RecordedBy) -> _Asked:
-        text = _point_text(on, "on")
-        try:
-            known_until = self._zone.known_until(text)
-        except errors.InvalidTime as error:
-            error.field = "on"
-            raise
-        if "T" in text:
-            text = print_instant(known_until)
-        moment = self._resolve(cursor, recorded_by)
-        point = Point(known_until, moment.position)
-        return _Asked(text, point, moment.recorded_at, moment.is_fixed)
-
-    def _pinned(self, cursor: Cursor, asked: _Asked, position: int) -> _Asked:
-        """Return the same question at the position of its first page."""
-        if asked.is_fixed and asked.point.recorded_by != position:
-            raise errors.InvalidCursor("it was made for another recorded_by")
-        moment = self._moment(cursor, min(position, 2**63 - 1))
-        if moment.position != position:
-            raise errors.InvalidCursor("its position is not in the ledger")
-        point = Point(asked.point.on, position)
-        return asked._replace(point=point, recorded_at=moment.recorded_at)
-
-    def _resolve(self, cursor: Cursor, recorded_by: RecordedBy) -> _RecordPoint:
-        """Read a point of record time: the last position at or before it."""
-        head = self._moment(cursor, self._store.last_position(cursor))
-        head = head._replace(is_fixed=False)
-        if recorded_by is None:
-            return head
-        text = _point_text(recorded_by, "recorded_by")
-        if text.isascii() and text.isdigit():
-            position = int(text) if len(text) < 20 else 2**63
-            if position > head.position:
-                raise errors.NotYetRecorded(text, head.position)
-            return self._moment(cursor, position)
-        now = instant_of(self._clock())
-        if head.recorded_at is not None:
-            now = max(now, instant_of(head.recorded_at))
-        try:
-            if "T" in text:
-                until = read_instant(text)
-                is_ahead = until > now
-            else:
-                until = self._zone.known_until(text)
-                today = self._zone.day(now)
-                is_ahead = text > today
-                if text == today:
-                    return head
-        except errors.InvalidTime as error:
-            error.field = "recorded_by"
-            raise
-        if is_ahead:
-            raise errors.NotYetRecorded(text, head.position)
-        return self._moment(cursor, log.last_of_moment(cursor, until))
-
-    def _moment(self, cursor: Cursor, position: int) -> _RecordPoint:
-        moment = log.moment(cursor, position)
-        if moment is None:
-            return _RecordPoint(0, None)
-        return _RecordPoint(moment[0], datetime_of(moment[1]))
-
     def _filter(
         self,
         topic: str | None,
@@ -774,18 +676,6 @@ def _policy_json(policy: Policy) -> dict[str, object]:
 def _check_first(first: int | None) -> None:
     if first is not None and first < 1:
         raise errors.InvalidQuestion(f"first is {first}; it is at least 1", "first")
-
-
-def _point_text(point: str | int | date, parameter: str) -> str:
-    if isinstance(point, str):
-        return point
-    if isinstance(point, datetime):
-        if point.tzinfo is None:
-            raise errors.InvalidTime(
-                f"{parameter} {point.isoformat()!r} needs a time zone", parameter
-            )
-        return print_datetime(point)
-    return point.isoformat() if isinstance(point, date) else str(point)
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 from dateline.domain.events import BasisWord, Stance, Strength
-from dateline.domain.rule import RULE_VERSION, Flag, Policy, Side, Status
+from dateline.domain.rule import RULE_VERSION, Flag, Policy, Status
+from dateline.domain.standings import Side
 from dateline.domain.times import print_datetime
 
 Moment = Annotated[

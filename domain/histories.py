@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from dateline.domain.events import STANCES, BasisWord, Stance, Strength
 from dateline.domain.recorded import LogEntry
-from dateline.domain.rule import Cited, Stated
+from dateline.domain.standings import Cited, Stated
 from dateline.domain.times import Zone
 
 _STANCE_OF_TYPE: Mapping[str, Stance] = STANCES

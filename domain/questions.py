@@ -34,14 +34,11 @@ from dateline.domain.rule import (
     Flag,
     Implicit,
     Policy,
-    Standing,
-    Standings,
-    Stated,
     Status,
     Verdict,
     decide,
-    order,
 )
+from dateline.domain.standings import Standing, Standings, Stated, order
 from dateline.domain.times import Instant, Zone, datetime_of
 
 Principals = Mapping[str, str]

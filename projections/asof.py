@@ -26,17 +26,13 @@ from dateline.domain.answers import (
 )
 from dateline.domain.histories import ClaimHistory, Described, ExpectationHistory
 from dateline.domain.questions import Point
-from dateline.domain.rule import (
-    Policy,
-    Standings,
-    Status,
-    Weights,
-    decide,
-)
+from dateline.domain.rule import Policy, Status, decide
+from dateline.domain.standings import Standings, Weights
 from dateline.domain.times import Instant, Zone, print_instant
 from dateline.projections import log
 from dateline.projections.book import Principals, principal_of
-from dateline.projections.rows import EVERY_CLAIM, VARIANT
+from dateline.projections.rows import EVERY_CLAIM
+from dateline.projections.steps import VARIANT
 from dateline.projections.store import Cursor
 
 # For each claim, one descent of steps_key from the point backwards. Before the head, a

@@ -20,7 +20,8 @@ from dateline.domain.recorded import (
 from dateline.domain.times import FIRST, Instant, Zone
 from dateline.projections import log
 from dateline.projections.codec import CODEC
-from dateline.projections.rows import ClaimRows, RowWriter, State, StepKey, Written
+from dateline.projections.rows import RowWriter
+from dateline.projections.steps import ClaimRows, State, StepKey, Written
 from dateline.projections.store import OPEN_END, Cursor, Store
 
 _KEPT_STREAMS = 8_192

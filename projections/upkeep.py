@@ -21,15 +21,8 @@ from dateline.projections.book import Principals, principal_of
 from dateline.projections.codec import CODEC
 from dateline.projections.feed import EventFilter, stored
 from dateline.projections.recording import uncollected
-from dateline.projections.rows import (
-    COUNT,
-    CREATE,
-    IGNORE,
-    POLICY,
-    TABLES,
-    ClaimRows,
-    RowWriter,
-)
+from dateline.projections.rows import CREATE, TABLES, RowWriter
+from dateline.projections.steps import COUNT, IGNORE, POLICY, ClaimRows
 from dateline.projections.store import OPEN_END, Cursor, Progress, Store
 
 _WRITTEN_AT_ONCE = 10_000

@@ -17,7 +17,7 @@ from dateline.domain.answers import as_json
 from dateline.domain.events import Event
 from dateline.domain.rule import Implicit
 from dateline.jsonl import import_file
-from dateline.projections.rows import FOLDED_STANDINGS
+from dateline.projections.steps import FOLDED_STANDINGS
 from tests import oracle
 from tests.builders import (
     Clock,

@@ -1,0 +1,133 @@
+"""Points of both times, as callers write them, read in the ledger's zone."""
+
+from datetime import date, datetime
+from typing import NamedTuple
+
+from dateline.domain import errors
+from dateline.domain.answers import Basis
+from dateline.domain.questions import Point
+from dateline.domain.rule import Policy
+from dateline.domain.times import (
+    Zone,
+    datetime_of,
+    instant_of,
+    print_datetime,
+    print_instant,
+    read_instant,
+)
+from dateline.projections import log
+from dateline.projections.recording import Clock
+from dateline.projections.store import Cursor, Store
+
+On = str | date
+"""A point of public time: a day as ``YYYY-MM-DD``, or an instant with an offset."""
+
+RecordedBy = str | int | date | None
+"""A point of record time: a position, an instant, a day, or nothing for the head."""
+
+
+class RecordPoint(NamedTuple):
+    position: int
+    recorded_at: datetime | None
+    is_fixed: bool = True
+    """Whether asking again later means the same position."""
+
+
+class Asked(NamedTuple):
+    """Both points of a question, read in the ledger's zone."""
+
+    on: str
+    point: Point
+    recorded_at: datetime | None
+    is_fixed: bool
+
+    def basis(self, policy: Policy) -> Basis:
+        return Basis(
+            on=self.on,
+            known_until=datetime_of(self.point.on),
+            position=self.point.recorded_by,
+            recorded_at=self.recorded_at,
+            policy=policy,
+        )
+
+
+class Points:
+    """Reads the points of questions to one ledger."""
+
+    def __init__(self, store: Store, zone: Zone, clock: Clock) -> None:
+        self._store = store
+        self._zone = zone
+        self._clock = clock
+
+    def asked(self, cursor: Cursor, on: On, recorded_by: RecordedBy) -> Asked:
+        text = _point_text(on, "on")
+        try:
+            known_until = self._zone.known_until(text)
+        except errors.InvalidTime as error:
+            error.field = "on"
+            raise
+        if "T" in text:
+            text = print_instant(known_until)
+        moment = self.resolve(cursor, recorded_by)
+        point = Point(known_until, moment.position)
+        return Asked(text, point, moment.recorded_at, moment.is_fixed)
+
+    def pinned(self, cursor: Cursor, asked: Asked, position: int) -> Asked:
+        """Return the same question at the position of its first page."""
+        if asked.is_fixed and asked.point.recorded_by != position:
+            raise errors.InvalidCursor("it was made for another recorded_by")
+        moment = self.moment(cursor, min(position, 2**63 - 1))
+        if moment.position != position:
+            raise errors.InvalidCursor("its position is not in the ledger")
+        point = Point(asked.point.on, position)
+        return asked._replace(point=point, recorded_at=moment.recorded_at)
+
+    def resolve(self, cursor: Cursor, recorded_by: RecordedBy) -> RecordPoint:
+        """Read a point of record time: the last position at or before it."""
+        head = self.moment(cursor, self._store.last_position(cursor))
+        head = head._replace(is_fixed=False)
+        if recorded_by is None:
+            return head
+        text = _point_text(recorded_by, "recorded_by")
+        if text.isascii() and text.isdigit():
+            position = int(text) if len(text) < 20 else 2**63
+            if position > head.position:
+                raise errors.NotYetRecorded(text, head.position)
+            return self.moment(cursor, position)
+        now = instant_of(self._clock())
+        if head.recorded_at is not None:
+            now = max(now, instant_of(head.recorded_at))
+        try:
+            if "T" in text:
+                until = read_instant(text)
+                is_ahead = until > now
+            else:
+                until = self._zone.known_until(text)
+                today = self._zone.day(now)
+                is_ahead = text > today
+                if text == today:
+                    return head
+        except errors.InvalidTime as error:
+            error.field = "recorded_by"
+            raise
+        if is_ahead:
+            raise errors.NotYetRecorded(text, head.position)
+        return self.moment(cursor, log.last_of_moment(cursor, until))
+
+    def moment(self, cursor: Cursor, position: int) -> RecordPoint:
+        moment = log.moment(cursor, position)
+        if moment is None:
+            return RecordPoint(0, None)
+        return RecordPoint(moment[0], datetime_of(moment[1]))
+
+
+def _point_text(point: str | int | date, parameter: str) -> str:
+    if isinstance(point, str):
+        return point
+    if isinstance(point, datetime):
+        if point.tzinfo is None:
+            raise errors.InvalidTime(
+                f"{parameter} {point.isoformat()!r} needs a time zone", parameter
+            )
+        return print_datetime(point)
+    return point.isoformat() if isinstance(point, date) else str(point)
