@@ -247,12 +247,14 @@ class RowWriter:
     def write(self, cursor: Cursor) -> None:
         """Write what was collected; the writer is used up."""
         self._write_steps(cursor)
-        cursor.executemany(_CLOSE_CLAIM, self._closed_heads)
-        cursor.executemany(
+        _run(cursor, _CLOSE_CLAIM, self._closed_heads)
+        _run(
+            cursor,
             _INSERT_CLAIM,
             [(*key, *head) for key, heads in self._heads.items() for head in heads],
         )
-        cursor.executemany(
+        _run(
+            cursor,
             _INSERT_UNCERTAIN,
             [
                 (topic, width, earliest, latest, position, until, claim, statement)
@@ -264,10 +266,10 @@ class RowWriter:
                 ) in self._uncertain.items()
             ],
         )
-        cursor.executemany(_CLOSE_UNCERTAIN, self._closed_uncertain)
-        cursor.executemany(_INSERT_SPEAKER, self._speakers)
-        cursor.executemany(_INSERT_CONTRADICTION, self._contradictions)
-        cursor.executemany(_INSERT_PROMISE, self._promises)
+        _run(cursor, _CLOSE_UNCERTAIN, self._closed_uncertain)
+        _run(cursor, _INSERT_SPEAKER, self._speakers)
+        _run(cursor, _INSERT_CONTRADICTION, self._contradictions)
+        _run(cursor, _INSERT_PROMISE, self._promises)
 
     def _write_steps(self, cursor: Cursor) -> None:
         steps: list[tuple[object, ...]] = []
@@ -288,9 +290,14 @@ class RowWriter:
             rows.added.clear()
             rows.closed.clear()
             rows.reached.clear()
-        cursor.executemany(_INSERT_STEP, steps)
-        cursor.executemany(_CLOSE_STEP, closed)
-        cursor.executemany(_INSERT_REACH, reached)
+        _run(cursor, _INSERT_STEP, steps)
+        _run(cursor, _CLOSE_STEP, closed)
+        _run(cursor, _INSERT_REACH, reached)
+
+
+def _run(cursor: Cursor, statement: str, rows: Sequence[Sequence[object]]) -> None:
+    if rows:
+        cursor.executemany(statement, rows)
 
 
 def width_of(stated: Stated) -> int:
