@@ -21,7 +21,7 @@ from dateline.domain.rule import Implicit, Policy, decide
 from dateline.domain.standings import Standings, Stated, Weights, order
 from dateline.domain.times import FIRST, Instant, print_instant
 
-FOLDED_STANDINGS = 16
+FOLDED_STANDINGS = 32
 """Up to so many standings a row carries who stands where; above, the rule is asked.
 
 Otherwise a claim with n sources would write n² names (docs/adr/0005).

@@ -17,7 +17,6 @@ from dateline.domain.answers import as_json
 from dateline.domain.events import Event
 from dateline.domain.rule import Implicit
 from dateline.jsonl import import_file
-from dateline.projections.steps import FOLDED_STANDINGS
 from tests import oracle
 from tests.builders import (
     Clock,
@@ -869,6 +868,16 @@ def test_since_is_that_of_the_policy(begun: Ledger) -> None:
 
 
 # --- many sources -----------------------------------------------------------------
+
+FOLDED_STANDINGS = 16
+
+
+@pytest.fixture(autouse=True)
+def folded_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let rows carry fewer standings, so that few sources are many."""
+    name = "dateline.projections.steps.FOLDED_STANDINGS"
+    monkeypatch.setattr(name, FOLDED_STANDINGS)
+
 
 MANY = [f"s{number:02}" for number in range(FOLDED_STANDINGS + 4)]
 
