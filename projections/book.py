@@ -24,7 +24,8 @@ from dateline.projections.rows import RowWriter
 from dateline.projections.steps import ClaimRows, State, StepKey, Written
 from dateline.projections.store import OPEN_END, Cursor, Store
 
-_KEPT_STREAMS = 8_192
+_KEPT_EVENTS = 30_000
+"""How many events of folded streams are kept in memory, some 3 kB each."""
 _WRITTEN_AT_ONCE = 4_096
 
 _LIVE_STEPS = """
@@ -99,6 +100,7 @@ class Book:
         self._cursor: Cursor | None = None
         self._folded: dict[str, Folded] = {}
         self._versions: dict[str, int] = {}
+        self._kept_events = 0
         self._principals = Principals(self._principal_of)
         self._entries: list[LogEntry] = []
         self._entries_by_id: dict[str, LogEntry] = {}
@@ -130,9 +132,14 @@ class Book:
         """End a batch that is being committed: write what is left of it."""
         self._write()
         self._cursor = None
-        if len(self._folded) > _KEPT_STREAMS:
+        self._forget_if_many()
+
+    def _forget_if_many(self) -> None:
+        """Bound what is kept; streams are folded again when they are needed."""
+        if self._kept_events > _KEPT_EVENTS:
             self._folded.clear()
             self._versions.clear()
+            self._kept_events = 0
 
     def record(
         self,
@@ -167,6 +174,7 @@ class Book:
         self._entries.append(entry)
         self._entries_by_id[id] = entry
         self._versions[stream] = entry.version
+        self._kept_events += 1
         self.head = Head(entry.position, recorded_at, entry.hash)
         if len(self._entries) >= _WRITTEN_AT_ONCE:
             self._write()
@@ -204,9 +212,7 @@ class Book:
             self._cursor.executemany(_INSERT_MOMENT, list(moments.items()))
             self._entries, self._entries_by_id = [], {}
             self._rows = RowWriter()
-            if len(self._folded) > _KEPT_STREAMS:
-                self._folded.clear()
-                self._versions.clear()
+            self._forget_if_many()
 
     # --- the registry -------------------------------------------------------------
 
@@ -312,6 +318,7 @@ class Book:
         history = ClaimHistory(self._zone)
         for entry in log.claim_stream(self._cursor, slug):
             history.apply(entry)
+            self._kept_events += 1
             if entry.stream == name:
                 self._versions[name] = entry.version
         if history.framed is None:
