@@ -7,30 +7,37 @@ the answer.
 
 import os
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self, TypeVar
 
 import orjson
 from pydantic import ValidationError
 
-from dateline.cursors import PageCursor, decode
+from dateline.cursors import PageCursor, Place, decode, decode_place
 from dateline.domain import errors
 from dateline.domain.answers import (
     Change,
     Changes,
     ClaimKnowledge,
     ClaimState,
+    DocumentState,
     Expectations,
     Explanation,
     Knowledge,
+    LedgerState,
     Positions,
     Receipt,
     RecordBasis,
+    Sources,
+    SourceState,
     Timeline,
+    Topics,
+    TopicState,
     as_json,
 )
 from dateline.domain.decisions import LEDGER_STREAM
@@ -42,11 +49,17 @@ from dateline.domain.times import (
     datetime_of,
 )
 from dateline.points import On, Points, RecordedBy
-from dateline.projections import log, upkeep
+from dateline.projections import log, registers, upkeep
 from dateline.projections.asof import AsOf
 from dateline.projections.book import Book
 from dateline.projections.codec import CODEC
-from dateline.projections.feed import EventFilter, Subscription, stored
+from dateline.projections.feed import (
+    EVERYTHING,
+    EventFilter,
+    Feed,
+    Subscription,
+    stored,
+)
 from dateline.projections.recording import Clock, Kept, Recording, recording
 from dateline.projections.sqlite import SQLiteStore
 from dateline.projections.store import Progress
@@ -58,6 +71,8 @@ LOCK_TIMEOUT_SECONDS = 10
 """How long a writer waits for another before it gives up."""
 
 DEFAULT_POLICY = Policy()
+
+Registered = TypeVar("Registered", SourceState, TopicState)
 
 
 def _now() -> datetime:
@@ -136,6 +151,7 @@ class Ledger:
     Attributes:
         title, timezone: fixed at creation.
         identity: tells this ledger from any other, also of the same title.
+        feed: the log as a server fans it out.
     """
 
     def __init__(
@@ -176,6 +192,7 @@ class Ledger:
         self._zone = Zone(self.timezone)
         self._points = Points(self._store, self._zone, self._clock)
         self._book = Book(self._store, self._zone)
+        self.feed = Feed(self._store, self._zone)
 
     def _opened(self) -> tuple[LogEntry | None, int]:
         """Return the opening and the head of one moment: others may be opening it."""
@@ -498,7 +515,111 @@ class Ledger:
             basis=asked.basis(DEFAULT_POLICY), expectations=tuple(states)
         )
 
+    # --- the registers ------------------------------------------------------------
+
+    def source(self, source: str, *, recorded_by: RecordedBy = None) -> SourceState:
+        """Return a source as it stands at a position, corrections included.
+
+        Raises:
+            UnknownSource: not registered by ``recorded_by``.
+        """
+        with self._store.reading() as cursor:
+            position = self._points.resolve(cursor, recorded_by).position
+            return registers.source(cursor, source, recorded_by=position)
+
+    def sources(
+        self,
+        *,
+        recorded_by: RecordedBy = None,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> Sources:
+        """Return the registered sources, by id; ``first`` and ``after`` make pages."""
+        basis, found, following = self._register(
+            "sources", registers.sources, recorded_by, first, after
+        )
+        return Sources(basis=basis, sources=found, next=following)
+
+    def topic(self, topic: str, *, recorded_by: RecordedBy = None) -> TopicState:
+        """Return a topic.
+
+        Raises:
+            UnknownTopic: not opened by ``recorded_by``.
+        """
+        with self._store.reading() as cursor:
+            position = self._points.resolve(cursor, recorded_by).position
+            return registers.topic(cursor, topic, recorded_by=position)
+
+    def topics(
+        self,
+        *,
+        recorded_by: RecordedBy = None,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> Topics:
+        """Return the open topics, by id; ``first`` and ``after`` make pages."""
+        basis, found, following = self._register(
+            "topics", registers.topics, recorded_by, first, after
+        )
+        return Topics(basis=basis, topics=found, next=following)
+
+    def document(
+        self, document: str, *, recorded_by: RecordedBy = None
+    ) -> DocumentState:
+        """Return a document as it stands at a position, corrections included.
+
+        Raises:
+            UnknownDocument: not captured by ``recorded_by``.
+        """
+        with self._store.reading() as cursor:
+            position = self._points.resolve(cursor, recorded_by).position
+            return registers.document(cursor, document, recorded_by=position)
+
+    def _register(
+        self,
+        name: str,
+        read: Callable[..., Iterator[Registered]],
+        recorded_by: RecordedBy,
+        first: int | None,
+        after: str | None,
+    ) -> tuple[RecordBasis, tuple[Registered, ...], str | None]:
+        _check_first(first)
+        question = name, self.identity
+        with self._store.reading() as cursor:
+            moment = self._points.resolve(cursor, recorded_by)
+            beyond = ""
+            if after is not None:
+                page = decode(after, 1, *question)
+                beyond = page.last
+                moment = self._points.pinned_moment(cursor, moment, page.positions[0])
+            states = read(cursor, recorded_by=moment.position, beyond=beyond)
+            found = tuple(states if first is None else islice(states, first))
+            is_more = first is not None and next(states, None) is not None
+        following = None
+        if is_more:
+            following = PageCursor((moment.position,), found[-1].id).encode(*question)
+        basis = RecordBasis(
+            position=moment.position,
+            recorded_at=moment.recorded_at,
+            policy=DEFAULT_POLICY,
+        )
+        return basis, found, following
+
     # --- the log ------------------------------------------------------------------
+
+    def describe(self) -> LedgerState:
+        """Return what is fixed at the opening, and where the log ends."""
+        with self._store.reading() as cursor:
+            head = log.at_position(cursor, self._store.last_position(cursor))
+        assert head is not None
+        return LedgerState(
+            title=self.title,
+            timezone=self.timezone,
+            identity=self.identity,
+            position=head.position,
+            recorded_at=datetime_of(head.recorded_at),
+            hash=head.hash,
+        )
 
     @property
     def position(self) -> int:
@@ -518,38 +639,32 @@ class Ledger:
                 raise errors.UnknownEvent(id, self._store.last_position(cursor))
         return CODEC.decode(entry)
 
-    def source(self, source: str, *, recorded_by: RecordedBy = None) -> dict[str, Any]:
-        """Return a source's fields as they stand at a position, corrections included.
-
-        Raises:
-            UnknownSource: not registered by ``recorded_by``.
-        """
-        with self._store.reading() as cursor:
-            position = self._points.resolve(cursor, recorded_by).position
-            answers = AsOf(cursor, self._zone, DEFAULT_POLICY)
-            answers.check_source(source, position)
-            return answers.source(source).at(recorded_by=position)
-
     def events(
         self,
-        after: int = 0,
+        after: int | str = 0,
         *,
         topic: str | None = None,
         claim: str | None = None,
         source: str | None = None,
         types: Iterable[str] | None = None,
     ) -> Iterator[Recorded]:
-        """Iterate over what is stored after a position, up to the present head."""
-        wanted = self._filter(topic, claim, source, types)
-        self._check_after(after)
+        """Iterate over what is stored after a position, up to the present head.
+
+        Args:
+            after: a position, or a cursor of this ledger's.
+        """
+        wanted = self.event_filter(topic, claim, source, types)
+        place = self.place(after)
         return (
             CODEC.decode(entry)
-            for entry in stored(self._store, wanted, after=after, upto=self.position)
+            for entry in stored(
+                self._store, wanted, after=place.position, upto=self.position
+            )
         )
 
     def subscribe(
         self,
-        after: int = 0,
+        after: int | str = 0,
         *,
         topic: str | None = None,
         claim: str | None = None,
@@ -560,14 +675,69 @@ class Ledger:
 
         Iterate over it with ``for`` or ``async for``; close it to end.
         """
-        wanted = self._filter(topic, claim, source, types)
-        self._check_after(after)
-        return Subscription(self._store, wanted, after=after)
+        wanted = self.event_filter(topic, claim, source, types)
+        return Subscription(self._store, wanted, after=self.place(after).position)
+
+    def event_filter(
+        self,
+        topic: str | None = None,
+        claim: str | None = None,
+        source: str | None = None,
+        types: Iterable[str] | None = None,
+    ) -> EventFilter:
+        """Return a filter of events, whose names are in the ledger at the head.
+
+        Raises:
+            UnknownTopic. UnknownClaim. UnknownSource. InvalidQuestion: no such type.
+        """
+        named = None if types is None else frozenset(types)
+        for name in named or ():
+            if name not in CODEC.types:
+                raise errors.InvalidQuestion(
+                    f"there is no event type {name!r}; see docs/reference/events.md",
+                    "types",
+                )
+        with self._store.reading() as cursor:
+            head = self._store.last_position(cursor)
+            answers = AsOf(cursor, self._zone, DEFAULT_POLICY)
+            if topic is not None:
+                answers.check_topic(topic, head)
+            if source is not None:
+                answers.check_source(source, head)
+            if claim is not None:
+                answers.check_claim(claim, head)
+        return EventFilter(topic, claim, source, named)
+
+    def place(self, after: int | str | None) -> Place:
+        """Read where a reader of the log goes on; nothing is the head.
+
+        Args:
+            after: a position, or the cursor that came with what was read last.
+
+        Raises:
+            InvalidCursor: malformed, of another ledger, or ahead of the head.
+        """
+        head = self.position
+        if after is None:
+            return Place(head)
+        if isinstance(after, str):
+            place = decode_place(after, self.identity)
+        else:
+            place = Place(after)
+        if not 0 <= place.position <= head:
+            raise errors.InvalidCursor(
+                f"position {place.position} is not between 0 and the head, {head}"
+            )
+        return place
+
+    def cursor(self, position: int, claim: str | None = None) -> str:
+        """Return the cursor of a reader that has come so far; see :meth:`place`."""
+        return Place(position, claim).encode(self.identity)
 
     def export(self, *, progress: Progress = _ignore) -> Iterator[bytes]:
         """Iterate over the log's lines of JSON, whole envelopes, as stored."""
         head = self.position
-        for entry in stored(self._store, EventFilter(), after=0, upto=head):
+        for entry in stored(self._store, EVERYTHING, after=0, upto=head):
             yield orjson.dumps(entry.to_json())
             progress(entry.position, head)
 
@@ -601,37 +771,6 @@ class Ledger:
             LedgerExists: something is at the target already.
         """
         self._store.backup(os.fspath(target), progress)
-
-    def _filter(
-        self,
-        topic: str | None,
-        claim: str | None,
-        source: str | None,
-        types: Iterable[str] | None,
-    ) -> EventFilter:
-        named = None if types is None else frozenset(types)
-        for name in named or ():
-            if name not in CODEC.types:
-                raise errors.InvalidQuestion(
-                    f"there is no event type {name!r}; see docs/reference/events.md",
-                    "types",
-                )
-        with self._store.reading() as cursor:
-            head = self._store.last_position(cursor)
-            answers = AsOf(cursor, self._zone, DEFAULT_POLICY)
-            if topic is not None:
-                answers.check_topic(topic, head)
-            if source is not None:
-                answers.check_source(source, head)
-            if claim is not None:
-                answers.check_claim(claim, head)
-        return EventFilter(topic, claim, source, named)
-
-    def _check_after(self, after: int) -> None:
-        if after < 0 or after > self.position:
-            raise errors.InvalidCursor(
-                f"position {after} is not between 0 and the head, {self.position}"
-            )
 
 
 def _checked(event: Event) -> AnyEvent:

@@ -74,13 +74,23 @@ class Points:
 
     def pinned(self, cursor: Cursor, asked: Asked, position: int) -> Asked:
         """Return the same question at the position of its first page."""
-        if asked.is_fixed and asked.point.recorded_by != position:
+        asked_by = RecordPoint(
+            asked.point.recorded_by, asked.recorded_at, asked.is_fixed
+        )
+        moment = self.pinned_moment(cursor, asked_by, position)
+        point = Point(asked.point.on, position)
+        return asked._replace(point=point, recorded_at=moment.recorded_at)
+
+    def pinned_moment(
+        self, cursor: Cursor, asked: RecordPoint, position: int
+    ) -> RecordPoint:
+        """Return the point of record time of a question's first page."""
+        if asked.is_fixed and asked.position != position:
             raise errors.InvalidCursor("it was made for another recorded_by")
         moment = self.moment(cursor, min(position, 2**63 - 1))
         if moment.position != position:
             raise errors.InvalidCursor("its position is not in the ledger")
-        point = Point(asked.point.on, position)
-        return asked._replace(point=point, recorded_at=moment.recorded_at)
+        return moment
 
     def resolve(self, cursor: Cursor, recorded_by: RecordedBy) -> RecordPoint:
         """Read a point of record time: the last position at or before it."""

@@ -10,7 +10,13 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
-from dateline.domain.events import BasisWord, Stance, Strength
+from dateline.domain.events import (
+    BasisWord,
+    Reliability,
+    SourceKind,
+    Stance,
+    Strength,
+)
 from dateline.domain.rule import RULE_VERSION, Flag, Policy, Status
 from dateline.domain.standings import Side
 from dateline.domain.times import print_datetime
@@ -225,6 +231,87 @@ class Expectations(Answer):
 
     basis: Basis
     expectations: tuple[ExpectationState, ...]
+
+
+class RatingHeld(Answer):
+    """How reliable a rater holds a source to be (A-F, Admiralty); it moves no status.
+
+    ``event`` is the id of the SourceRated that stands.
+    """
+
+    rater: str | None
+    reliability: Reliability
+    note: str | None
+    event: str
+
+
+class SourceState(Answer):
+    """A source as it stands at a position, corrections included.
+
+    ``principal`` is the party it speaks for; its own id if that is itself.
+    """
+
+    id: str
+    name: str
+    kind: SourceKind | None
+    principal: str
+    country: str | None
+    url: str | None
+    ratings: tuple[RatingHeld, ...]
+
+
+class Sources(Answer):
+    """The sources registered by a position, by id."""
+
+    basis: RecordBasis
+    sources: tuple[SourceState, ...]
+    next: str | None
+
+
+class TopicState(Answer):
+    """A subject under watch."""
+
+    id: str
+    title: str
+    description: str | None
+
+
+class Topics(Answer):
+    """The topics opened by a position, by id."""
+
+    basis: RecordBasis
+    topics: tuple[TopicState, ...]
+    next: str | None
+
+
+class DocumentState(Answer):
+    """Where something was read, as it stands at a position, corrections included.
+
+    ``published_at`` and ``retrieved_at`` are public time, EDTF as given.
+    """
+
+    id: str
+    title: str
+    publisher: str | None
+    url: str | None
+    published_at: str | None
+    retrieved_at: str | None
+    sha256: str | None
+
+
+class LedgerState(Answer):
+    """A ledger: what is fixed at its opening, and where its log ends.
+
+    ``identity`` tells it from any other; ``hash`` is that of the event at
+    ``position``, over the whole log before it.
+    """
+
+    title: str
+    timezone: str
+    identity: str
+    position: int
+    recorded_at: Moment
+    hash: str
 
 
 class RecordedEvent(Answer):

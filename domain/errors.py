@@ -5,7 +5,10 @@ something that the caller got wrong (exit status 2). No HTTP here: the edges map
 classes to their own statuses.
 """
 
-from typing import ClassVar, Self
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Self, TypeVar
+
+Kind = TypeVar("Kind", bound="DatelineError")
 
 
 class DatelineError(Exception):
@@ -27,6 +30,33 @@ class DatelineError(Exception):
         """Name the item of a batch (from 0) or the line of a file (from 1)."""
         self.where, self.item = where, item
         return self
+
+    def values(self) -> dict[str, Any]:
+        """Return the values of the error, where it has them, as JSON."""
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if name != "sentence" and isinstance(value, str | int)
+        }
+
+    @classmethod
+    def told(cls, code: str, sentence: str, values: Mapping[str, Any]) -> Self | None:
+        """Make the error that another process told of; nothing if there is no code."""
+        for kind in _kinds(cls):
+            if kind.code == code:
+                error = kind.__new__(kind)
+                where = values.get("where")
+                DatelineError.__init__(error, sentence.removeprefix(f"{where}: "))
+                vars(error).update(values)
+                return error
+        return None
+
+
+def _kinds(base: type[Kind]) -> Iterator[type[Kind]]:
+    """Iterate over an error class and all that derive from it."""
+    yield base
+    for kind in base.__subclasses__():
+        yield from _kinds(kind)
 
 
 # --- an event that cannot be taken ------------------------------------------

@@ -222,6 +222,20 @@ class Described:
                 void = Switch(entry.position, entry.id, True)
                 self.voids.setdefault(entry.fields["event"], void)
 
+    def ratings_at(self, *, recorded_by: int) -> list[LogEntry]:
+        """Return each rater's last rating that is not voided, by rater."""
+        standing = [
+            entry
+            for entries in self.ratings.values()
+            for entry in [e for e in entries if self._stands(e, recorded_by)][-1:]
+        ]
+        return sorted(standing, key=lambda entry: entry.fields.get("rater", ""))
+
+    def _stands(self, entry: LogEntry, recorded_by: int) -> bool:
+        void = self.voids.get(entry.id)
+        is_voided = void is not None and void.position <= recorded_by
+        return entry.position <= recorded_by and not is_voided
+
     def _set(self, entry: LogEntry) -> None:
         for name in entry.fields:
             self.set_by.setdefault(name, []).append(entry)

@@ -6,7 +6,7 @@ what it came to, fold the streams of the claims they are about and ask
 :mod:`dateline.domain.questions`. Nothing here writes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -28,12 +28,12 @@ from dateline.domain.histories import ClaimHistory, Described, ExpectationHistor
 from dateline.domain.questions import Point
 from dateline.domain.rule import Policy, Status, decide
 from dateline.domain.standings import Standings, Weights
-from dateline.domain.times import Instant, Zone, print_instant
+from dateline.domain.times import LAST, Instant, Zone, print_instant
 from dateline.projections import log
 from dateline.projections.book import Principals, principal_of
 from dateline.projections.rows import EVERY_CLAIM
 from dateline.projections.steps import VARIANT
-from dateline.projections.store import Cursor
+from dateline.projections.store import Cursor, Row
 
 # For each claim, one descent of steps_key from the point backwards. Before the head, a
 # claim's reach bounds where to begin, so that what was recorded later is not walked
@@ -151,9 +151,7 @@ class AsOf:
             UnknownClaim: not framed at the point's position.
         """
         position = point.recorded_by
-        head = self._cursor.execute(
-            _HEAD, (EVERY_CLAIM, claim, position, position)
-        ).fetchone()
+        head = self._claim_head(EVERY_CLAIM, claim, position)
         if head is None:
             raise errors.UnknownClaim(claim, position)
         columns = "status, since, weights, answer"
@@ -161,6 +159,12 @@ class AsOf:
         if step is None:
             return f"{{{head[0]},{_UNREPORTED}}}"
         return self._found(point, claim, *head, *step).state
+
+    def _claim_head(self, topic: str, claim: str, position: int) -> Row | None:
+        """Return a claim's words and rivals, if the topic has it at a position."""
+        return self._cursor.execute(
+            _HEAD, (topic, claim, position, position)
+        ).fetchone()
 
     def _step(self, columns: str, claim: str, point: Point) -> Cursor:
         on, position = point
@@ -248,9 +252,7 @@ class AsOf:
             filed = {
                 claim
                 for claim in {row[3] for row in found}
-                if self._cursor.execute(
-                    _HEAD, (topic, claim, position, position)
-                ).fetchone()
+                if self._claim_head(topic, claim, position)
             }
             found = [row for row in found if row[3] in filed]
         return [
@@ -309,6 +311,39 @@ class AsOf:
             outcomes = questions.outcome_of(was), questions.outcome_of(became)
             if outcomes[0] != outcomes[1]:
                 yield self._change(claim, outcomes, (before, after), topic)
+
+    def changed(
+        self, position: int, claims: Iterable[str], *, topic: str | None
+    ) -> list[Change]:
+        """Return what the event at a position changed, at the far end of public time.
+
+        Args:
+            claims: those that the event is about; what it changes in the claims that
+                contradict them is found out.
+            topic: a claim counts as unreported where it is not in the topic.
+        """
+        before, after = Point(LAST, position - 1), Point(LAST, position)
+        affected = set(claims)
+        for claim in claims:
+            for point in (before, after):
+                head = self._claim_head(EVERY_CLAIM, claim, point.recorded_by)
+                if head is not None and head[1] is not None:
+                    affected.update(orjson.loads(head[1]))
+        changes = []
+        for claim in sorted(affected):
+            was, became = (
+                self._state(point, claim, EVERY_CLAIM if topic is None else topic)
+                for point in (before, after)
+            )
+            outcomes = questions.outcome_of(was), questions.outcome_of(became)
+            if outcomes[0] != outcomes[1]:
+                changes.append(self._change(claim, outcomes, (before, after), topic))
+        return changes
+
+    def _state(self, point: Point, claim: str, topic: str) -> ClaimState | None:
+        if self._claim_head(topic, claim, point.recorded_by) is None:
+            return None
+        return ClaimState.model_validate_json(self.claim(point, claim))
 
     def _change(
         self,

@@ -6,16 +6,20 @@ from the last position seen. The same filter serves catching up and following.
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import orjson
 
+from dateline.domain.answers import Change
 from dateline.domain.errors import LedgerClosed
 from dateline.domain.recorded import LogEntry, Recorded
+from dateline.domain.rule import Policy
+from dateline.domain.times import Zone
 from dateline.projections import log
+from dateline.projections.asof import AsOf
 from dateline.projections.codec import CODEC
 from dateline.projections.rows import EVERY_CLAIM
 from dateline.projections.store import Cursor, Store
@@ -25,6 +29,27 @@ _HEAD = """
     SELECT head FROM claims
     WHERE topic = ? AND claim = ? AND recorded_from <= ? AND recorded_until > ?
 """
+
+
+class Facets(NamedTuple):
+    """What an event is about, as filters ask it.
+
+    Attributes:
+        claims: the claim it is of, the other one that it links, those it promises.
+        sources: whose statement, promise or description it is, or is voided by it.
+        topics: its own, and those its claims were filed under when it was recorded.
+    """
+
+    claims: frozenset[str] = frozenset()
+    sources: frozenset[str] = frozenset()
+    topics: frozenset[str] = frozenset()
+
+
+class Told(NamedTuple):
+    """An event as stored, and what it is about."""
+
+    entry: LogEntry
+    facets: Facets
 
 
 @dataclass(frozen=True)
@@ -43,18 +68,33 @@ class EventFilter:
     source: str | None = None
     types: Collection[str] | None = field(default=None)
 
-    def admits(self, cursor: Cursor, entry: LogEntry) -> bool:
+    @property
+    def asks_facets(self) -> bool:
+        """Whether it is not enough to know an event's type."""
+        return (self.topic, self.claim, self.source) != (None, None, None)
+
+    def admits(self, entry: LogEntry, facets: Facets) -> bool:
         """Tell whether an event is wanted."""
-        if self.types is not None and entry.type not in self.types:
-            return False
-        if self.topic is None and self.claim is None and self.source is None:
-            return True
-        claims = _claims(entry)
-        if self.claim is not None and self.claim not in claims:
-            return False
-        if self.source is not None and self.source not in _sources(cursor, entry):
-            return False
-        return self.topic is None or self.topic in _topics(cursor, entry, claims)
+        return (
+            (self.types is None or entry.type in self.types)
+            and (self.claim is None or self.claim in facets.claims)
+            and (self.source is None or self.source in facets.sources)
+            and (self.topic is None or self.topic in facets.topics)
+        )
+
+
+EVERYTHING = EventFilter()
+"""The filter that admits all."""
+
+
+def facets_of(cursor: Cursor, entry: LogEntry) -> Facets:
+    """Return what an event is about, as of its own position."""
+    claims = _claims(entry)
+    return Facets(
+        frozenset(claims),
+        frozenset(_sources(cursor, entry)),
+        frozenset(_topics(cursor, entry, claims)),
+    )
 
 
 def _claims(entry: LogEntry) -> set[str]:
@@ -88,6 +128,36 @@ def _topics(cursor: Cursor, entry: LogEntry, claims: set[str]) -> set[str]:
     return topics
 
 
+class Page(NamedTuple):
+    """A stretch of the log: the wanted events, and the position it was read up to."""
+
+    told: list[Told]
+    upto: int
+
+
+def page(
+    store: Store, wanted: EventFilter, *, after: int, upto: int, facets: bool = False
+) -> Page:
+    """Read the wanted events of the next stretch with after < position ≤ upto.
+
+    A stretch is of at most 1,000 events, wanted or not; ``Page.upto`` is beyond
+    ``after``, unless that was not below ``upto``.
+
+    Args:
+        facets: whether to say what the events are about, also if no filter asks.
+    """
+    facets = facets or wanted.asks_facets
+    with store.reading() as cursor:
+        entries = log.page(cursor, after=after, upto=upto)
+        found = [
+            Told(entry, facets_of(cursor, entry) if facets else Facets())
+            for entry in entries
+            if wanted.types is None or entry.type in wanted.types
+        ]
+    reached = entries[-1].position if entries else max(after, upto)
+    return Page([told for told in found if wanted.admits(*told)], reached)
+
+
 def stored(
     store: Store, wanted: EventFilter, *, after: int, upto: int
 ) -> Iterator[LogEntry]:
@@ -96,13 +166,46 @@ def stored(
     No transaction stays open between two pages.
     """
     while after < upto:
-        with store.reading() as cursor:
-            entries = log.page(cursor, after=after, upto=upto)
-            admitted = [entry for entry in entries if wanted.admits(cursor, entry)]
-        if not entries:
-            return
-        after = entries[-1].position
-        yield from admitted
+        found, after = page(store, wanted, after=after, upto=upto)
+        yield from (entry for entry, _ in found)
+
+
+class Feed:
+    """The log as a server fans it out: stretches of it, and what they changed."""
+
+    def __init__(self, store: Store, zone: Zone) -> None:
+        self._store = store
+        self._zone = zone
+
+    def head(self) -> int:
+        """Return the last position that the ledger gave."""
+        with self._store.reading() as cursor:
+            return self._store.last_position(cursor)
+
+    def wait(self, position: int, timeout: float) -> bool:
+        """Wait until the head is beyond a position; tell whether it is."""
+        return self._store.wait(position, timeout)
+
+    def page(
+        self, wanted: EventFilter, *, after: int, upto: int, facets: bool = False
+    ) -> Page:
+        """Read the wanted events of the next stretch; see :func:`page`."""
+        return page(self._store, wanted, after=after, upto=upto, facets=facets)
+
+    def changes(
+        self,
+        told: Iterable[tuple[LogEntry, Facets]],
+        *,
+        topic: str | None,
+        policy: Policy,
+    ) -> list[list[Change]]:
+        """Return what each event changed, at the far end of public time, by claim."""
+        with self._store.reading() as cursor:
+            answers = AsOf(cursor, self._zone, policy)
+            return [
+                answers.changed(entry.position, facets.claims, topic=topic)
+                for entry, facets in told
+            ]
 
 
 class Subscription:

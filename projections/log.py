@@ -12,7 +12,7 @@ from dateline.domain.errors import LedgerDamaged
 from dateline.domain.recorded import LogEntry
 from dateline.domain.times import Instant
 from dateline.projections.codec import CODEC
-from dateline.projections.store import Cursor, Row
+from dateline.projections.store import OPEN_END, Cursor, Row
 
 _SELECT = """
     SELECT position, id, type, fields, stream, version,
@@ -112,13 +112,16 @@ def page(
     return [_entry(row) for row in rows]
 
 
-def by_stream(cursor: Cursor, kind: str) -> Iterator[list[LogEntry]]:
+def by_stream(
+    cursor: Cursor, kind: str, *, beyond: str = ""
+) -> Iterator[list[LogEntry]]:
     """Iterate over streams of one kind by name, each whole, in current shape.
 
-    Reads in pages, so that the cursor is free between two streams.
+    Begins after the stream of the slug ``beyond``. Reads in pages, so that the cursor
+    is free between two streams.
     """
     entries: list[LogEntry] = []
-    name, version = f"{kind}:", 0
+    name, version = f"{kind}:{beyond}", OPEN_END if beyond else 0
     while True:
         rows = cursor.execute(
             f"""{_SELECT} WHERE (stream, version) > (?, ?) AND stream < ?

@@ -44,7 +44,7 @@ MEMORY = ":memory:"
 _CACHE_KIB = 65_536
 _MOST_CONNECTIONS = 64
 _FIRST_POLL_SECONDS = 0.005
-_LAST_POLL_SECONDS = 0.05
+_LAST_POLL_SECONDS = 0.01
 _BACKUP_PAGES = 2_048
 _LOCK_POLL_SECONDS = 0.001, 0.005
 
@@ -190,6 +190,7 @@ class SQLiteStore:
         self._lock_timeout = lock_timeout
         self._closed = False
         self._guard = threading.Lock()
+        self._written = threading.Condition()
         self._users = 0
         self._read_only = False
         self._unchanging: _Stamp | None = None
@@ -284,6 +285,8 @@ class SQLiteStore:
                 except BaseException:
                     connection.rollback()
                     raise
+        with self._written:
+            self._written.notify_all()
 
     def _take_lock(self, cursor: sqlite3.Cursor) -> None:
         """Begin a transaction under the write lock.
@@ -330,7 +333,8 @@ class SQLiteStore:
         """Poll until the head is beyond a position.
 
         A file says cheaply whether any other connection wrote to it
-        (``PRAGMA data_version``); only then is the head read.
+        (``PRAGMA data_version``); only then is the head read. Writers of this process
+        end the pause.
         """
         deadline = time.monotonic() + timeout
         pause = _FIRST_POLL_SECONDS
@@ -346,7 +350,8 @@ class SQLiteStore:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return False
-                time.sleep(min(pause, left))
+                with self._written:
+                    self._written.wait(min(pause, left))
                 pause = min(pause * 1.5, _LAST_POLL_SECONDS)
 
     @contextmanager

@@ -33,8 +33,8 @@ class Lookup:
     def name(self, source: str) -> str:
         """Return a source's name."""
         if source not in self._names:
-            fields = self._ledger.source(source, recorded_by=self._position)
-            self._names[source] = str(fields["name"])
+            found = self._ledger.source(source, recorded_by=self._position)
+            self._names[source] = found.name
         return self._names[source]
 
     def text(self, claim: str, on: str) -> str:

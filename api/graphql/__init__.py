@@ -1,0 +1,1 @@
+"""The ledger as a GraphQL schema, and its transports."""

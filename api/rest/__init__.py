@@ -1,0 +1,1 @@
+"""The ledger over plain HTTP: one table of routes, and what answers them."""

@@ -1,0 +1,76 @@
+"""What every request may use: the ledger, off the event loop, and what goes with it.
+
+The ledger is synchronous. Questions and recordings run in threads of their own
+limits, so that waiting writers leave room for readers. A question is given up when
+its time is over; a recording is never cut off.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar
+
+import anyio
+from anyio import CapacityLimiter, to_thread
+
+from dateline.api.hub import Hub
+from dateline.api.problems import NotReached, TooSlow
+from dateline.api.settings import Settings
+from dateline.ledger import Ledger
+
+READERS = 8
+WRITERS = 16
+
+Answered = TypeVar("Answered")
+
+
+@dataclass
+class Services:
+    """One ledger as a server asks it."""
+
+    ledger: Ledger
+    settings: Settings
+    hub: Hub
+    _readers: CapacityLimiter = field(default_factory=partial(CapacityLimiter, READERS))
+    _writers: CapacityLimiter = field(default_factory=partial(CapacityLimiter, WRITERS))
+
+    async def ask(
+        self, question: Callable[..., Answered], *args: Any, **kwargs: Any
+    ) -> Answered:
+        """Run a question in a thread.
+
+        Raises:
+            TooSlow: it took longer than ``request_seconds``.
+        """
+        try:
+            with anyio.fail_after(self.settings.request_seconds):
+                return await to_thread.run_sync(
+                    partial(question, *args, **kwargs),
+                    abandon_on_cancel=True,
+                    limiter=self._readers,
+                )
+        except TimeoutError:
+            raise TooSlow(
+                f"no answer within {self.settings.request_seconds:g} s; ask for less"
+            ) from None
+
+    async def record(
+        self, recording: Callable[..., Answered], *args: Any, **kwargs: Any
+    ) -> Answered:
+        """Run a recording in a thread, to its end."""
+        return await to_thread.run_sync(
+            partial(recording, *args, **kwargs), limiter=self._writers
+        )
+
+    async def reach(self, position: int | None) -> None:
+        """Wait until the ledger is at a position, for ``at_least_seconds``.
+
+        Raises:
+            NotReached: it was not in time.
+        """
+        if position is None:
+            return
+        wait = self.settings.at_least_seconds
+        if not await self.ask(self.ledger.feed.wait, position - 1, wait):
+            head = await self.ask(self.ledger.feed.head)
+            raise NotReached(position, head)

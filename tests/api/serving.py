@@ -1,0 +1,33 @@
+"""A real server over a ledger, in a thread of the test's process."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+
+from dateline import Ledger
+from dateline.api import Settings, create_app
+
+
+@contextmanager
+def serving(ledger: Ledger, **settings: Any) -> Iterator[str]:
+    """Serve a ledger on a free port; yield the server's URL."""
+    app = create_app(ledger, Settings(**settings))
+    config = uvicorn.Config(app, port=0, log_level="warning", lifespan="off")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.01)
+    (listening,) = server.servers
+    port = listening.sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        app.state.services.hub.close()
+        server.should_exit = True
+        thread.join()
