@@ -1,0 +1,69 @@
+"""Laws of the feeds: what is told event by event is what the questions answer."""
+
+from contextlib import suppress
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dateline.domain.answers import Change
+from dateline.domain.errors import UnknownTopic
+from dateline.projections.feed import EVERYTHING
+from tests.strategies import Script, ledgers, policies
+from tests.test_laws import log_of, policy_of, recorded, topics_of
+
+FAR_END = "9999-12-31"
+
+
+@settings(max_examples=60)
+@given(data=st.data(), script=ledgers())
+def test_what_an_event_changed_is_the_difference_to_the_position_before(
+    data: st.DataObject, script: Script
+) -> None:
+    with recorded(script) as ledger:
+        topic = data.draw(st.sampled_from(topics_of(log_of(ledger))))
+        policy = policy_of(data.draw(policies()))
+        told, upto = ledger.feed.page(
+            EVERYTHING, after=0, upto=ledger.position, facets=True
+        )
+        changed = ledger.feed.changes(told, topic=topic, policy=policy)
+
+        assert upto == ledger.position
+        for (entry, _), changes in zip(told, changed, strict=True):
+            expected: tuple[Change, ...] = ()
+            with suppress(UnknownTopic):  # not open at either point
+                before, after = (FAR_END, entry.position - 1), (FAR_END, entry.position)
+                asked = ledger.changes(before, after, topic=topic, policy=policy)
+                expected = asked.changes
+            assert tuple(changes) == expected
+
+
+@settings(max_examples=60)
+@given(data=st.data(), script=ledgers())
+def test_a_filter_admits_the_same_live_and_stored(
+    data: st.DataObject, script: Script
+) -> None:
+    with recorded(script) as ledger:
+        events = log_of(ledger)
+        drawn = {
+            name: data.draw(
+                st.sampled_from([None, *(e[name] for e in events if e["type"] == kind)])
+            )
+            for name, kind in (
+                ("topic", "TopicOpened"),
+                ("claim", "ClaimFramed"),
+                ("source", "SourceRegistered"),
+            )
+        }
+        types = data.draw(
+            st.none() | st.sets(st.sampled_from(sorted({e["type"] for e in events})))
+        )
+        wanted = ledger.event_filter(**drawn, types=types)
+        told, _ = ledger.feed.page(
+            EVERYTHING, after=0, upto=ledger.position, facets=True
+        )
+
+        live = [
+            entry.position for entry, facets in told if wanted.admits(entry, facets)
+        ]
+        stored = [event.position for event in ledger.events(**drawn, types=types)]
+        assert live == stored
