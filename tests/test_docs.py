@@ -4,8 +4,10 @@ Every ``python`` block of README.md and docs/ is run, all of one page in one nam
 and one empty folder, beside a link to the examples. What it prints is the ``text`` or
 ``json`` block that follows at once; without one, it prints nothing. In a ``console``
 block each line after ``$`` is run by the shell in the same folder (``>`` goes on with
-it), and the lines below are what it prints. ``...`` stands for anything: alone on its
-line, for any lines.
+it), and the lines below are what it prints; a command that ends in ``&`` runs until the
+page ends, and is waited for until it listens. A ``js`` block is run by node. ``...``
+stands for anything: alone on its line, for any lines. Where a page says port 8000, a
+free one is used.
 
 ``python -m tests.test_docs`` writes the pages anew: the outputs that leave nothing
 out, and what is generated from the code.
@@ -15,9 +17,11 @@ import contextlib
 import io
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -31,6 +35,7 @@ from dateline import jsonl, ledger
 from dateline.cli.app import app
 from dateline.domain import errors, events
 from dateline.projections import sqlite
+from tests.services import NODE_MODULES, has_command, has_node_package, require
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -94,25 +99,112 @@ def blocks(lines: Sequence[str]) -> Iterator[Block]:
 
 # --- what is run --------------------------------------------------------------------
 
+PORT = "8000"
+"""The port that pages name."""
+
+
+class Stage:
+    """Where one page is run: a folder, a free port, and what it left running."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "examples").symlink_to(ROOT / "examples")
+        (folder / "node_modules").symlink_to(NODE_MODULES)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = str(free.getsockname()[1])
+        path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+        self._environment = {
+            **os.environ,
+            "PATH": path,
+            "COLUMNS": "88",
+            "LC_ALL": "C.UTF-8",
+            "NO_COLOR": "1",
+            "DATELINE_PORT": self.port,
+        }
+        self._running: list[subprocess.Popen[bytes]] = []
+
+    def staged(self, text: str) -> str:
+        """Put the free port where a page names its own."""
+        return text.replace(f"127.0.0.1:{PORT}", f"127.0.0.1:{self.port}")
+
+    def shown(self, printed: str) -> list[str]:
+        """Put the page's port back into what was printed."""
+        printed = printed.replace(f"127.0.0.1:{self.port}", f"127.0.0.1:{PORT}")
+        return [line.rstrip() for line in printed.splitlines()]
+
+    def shell(self, command: str) -> list[str]:
+        """Run a command line with ``dateline`` on the path; return what it prints."""
+        command = self.staged(command)
+        if command.endswith("&"):
+            self._begin(command.removesuffix("&"))
+            return []
+        return self._finish(["bash", "-c", command], "")
+
+    def node(self, source: str) -> list[str]:
+        """Run a JavaScript module; return what it prints."""
+        return self._finish(["node", "--input-type=module"], self.staged(source))
+
+    def _finish(self, command: list[str], given: str) -> list[str]:
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self._environment,
+            input=given,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            timeout=60,
+        )
+        return self.shown(done.stdout)
+
+    def _begin(self, command: str) -> None:
+        started = subprocess.Popen(
+            ["bash", "-c", f"exec {command}"],
+            cwd=self.folder,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self._running.append(started)
+        while started.poll() is None:
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", int(self.port))).close()
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"{command!r} ended with {started.returncode}")
+
+    def close(self) -> None:
+        """End what still runs."""
+        for started in self._running:
+            started.terminate()
+            started.wait()
+
 
 def examples(lines: Sequence[str], folder: Path) -> Iterator[Example]:
     """Run what a page's lines say in a folder; yield what it shows and what it did."""
-    (folder / "examples").symlink_to(ROOT / "examples")
     namespace: dict[str, Any] = {"__name__": "page"}
     found = list(blocks(lines))
-    with contextlib.chdir(folder):
+    stage = Stage(folder)
+    with contextlib.chdir(folder), contextlib.closing(stage):
         for index, block in enumerate(found):
-            if block.info == "console":
-                yield from session(block, folder)
-            if block.info == "python":
-                printed = run(block, namespace)
-                after = found[index + 1 : index + 2]
-                if after and is_output(after[0], block, lines):
-                    (output,) = after
-                    lines_shown = slice(output.first, output.end)
-                    yield Example(lines_shown, output.lines, printed)
-                else:
-                    yield Example(slice(block.end, block.end), [], printed)
+            match block.info:
+                case "console":
+                    yield from session(block, stage)
+                    continue
+                case "python":
+                    printed = run(block, namespace, stage)
+                case "js":
+                    printed = stage.node("\n".join(block.lines))
+                case _:
+                    continue
+            after = found[index + 1 : index + 2]
+            if after and is_output(after[0], block, lines):
+                (output,) = after
+                yield Example(slice(output.first, output.end), output.lines, printed)
+            else:
+                yield Example(slice(block.end, block.end), [], printed)
 
 
 def is_output(block: Block, of: Block, lines: Sequence[str]) -> bool:
@@ -120,15 +212,15 @@ def is_output(block: Block, of: Block, lines: Sequence[str]) -> bool:
     return block.info in ("text", "json") and not any(between)
 
 
-def run(block: Block, namespace: dict[str, Any]) -> list[str]:
+def run(block: Block, namespace: dict[str, Any], stage: Stage) -> list[str]:
     """Run Python; return the lines that it prints."""
-    source = "\n" * block.first + "\n".join(block.lines)
+    source = "\n" * block.first + stage.staged("\n".join(block.lines))
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         exec(compile(source, "page.md", "exec"), namespace)
-    return [line.rstrip() for line in printed.getvalue().splitlines()]
+    return stage.shown(printed.getvalue())
 
 
-def session(block: Block, folder: Path) -> Iterator[Example]:
+def session(block: Block, stage: Stage) -> Iterator[Example]:
     """Run the commands of a console block, one after the other."""
     prompts = [i for i, line in enumerate(block.lines) if line.startswith("$ ")]
     assert prompts[:1] == [0], f"line {block.first + 1}: a console block begins with $"
@@ -138,30 +230,27 @@ def session(block: Block, folder: Path) -> Iterator[Example]:
         while rest and (rest[0] == ">" or rest[0].startswith("> ")):
             typed.append(rest.pop(0)[2:])
         first = block.first + stop - len(rest)
-        printed = shell("\n".join(typed), folder)
+        printed = stage.shell("\n".join(typed))
         yield Example(slice(first, block.first + stop), rest, printed)
 
 
-def shell(command: str, folder: Path) -> list[str]:
-    """Run a command line with ``dateline`` on the path; return what it prints."""
-    found = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
-    settings = {"PATH": found, "COLUMNS": "88", "LC_ALL": "C.UTF-8", "NO_COLOR": "1"}
-    done = subprocess.run(
-        ["bash", "-c", command],
-        cwd=folder,
-        env={**os.environ, **settings},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        timeout=60,
-    )
-    return [line.rstrip() for line in done.stdout.splitlines()]
+def require_what_it_runs(lines: Sequence[str]) -> None:
+    """Skip a page for want of a program that it runs."""
+    text = "\n".join(lines)
+    if "```js" in text:
+        packages = re.findall(r'from "([\w-]+)"', text)
+        for package in packages:
+            require(f"the npm package {package}", has_node_package(package))
+        require("node", has_command("node"))
+    if "$ curl" in text:
+        require("curl", has_command("curl"))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_what_a_page_shows_is_what_happens(page: Path, tmp_path: Path) -> None:
-    for example in examples(page.read_text(encoding="utf-8").splitlines(), tmp_path):
+    lines = page.read_text(encoding="utf-8").splitlines()
+    require_what_it_runs(lines)
+    for example in examples(lines, tmp_path):
         if not example.is_so:
             assert example.happened == example.shown, f"{page}:{example.lines.start}"
 
@@ -173,9 +262,9 @@ def test_almost_every_block_is_run() -> None:
         previous = None
         for block in blocks(lines):
             shown = previous is not None and is_output(block, previous, lines)
-            if block.info not in ("python", "console") and not shown:
+            if block.info not in ("python", "js", "console") and not shown:
                 left_out[block.info] = left_out.get(block.info, 0) + 1
-            previous = block if block.info == "python" else None
+            previous = block if block.info in ("python", "js") else None
 
     assert left_out.keys() <= UNEXECUTED.keys(), left_out
     assert all(count <= UNEXECUTED[info] for info, count in left_out.items()), left_out
@@ -416,7 +505,10 @@ def test_the_map_names_every_module() -> None:
     page = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
     modules = {
         name_of(path)
-        for folder in ("domain", "projections", "dateline", "dateline/cli")
+        for folder in (
+            *("domain", "projections", "dateline", "dateline/cli"),
+            *("api", "api/rest", "api/graphql"),
+        )
         for path in (ROOT / folder).glob("*.py")
         if path.name != "__init__.py"
     }

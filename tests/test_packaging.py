@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = {
+    "api": "dateline/api",
     "dateline": "dateline",
     "domain": "dateline/domain",
     "examples": "dateline/examples",
