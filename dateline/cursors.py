@@ -26,7 +26,23 @@ class PageCursor(NamedTuple):
 
     def encode(self, *question: object) -> str:
         """Return the opaque text, bound to a question."""
-        return _pack([_digest(question), self.positions, self.last])
+        return EntryCursors(_digest(question), self.positions).after(self.last)
+
+
+class EntryCursors(NamedTuple):
+    """The cursors of one answer's entries: a page may begin after any of them."""
+
+    digest: str
+    positions: tuple[int, ...]
+
+    @classmethod
+    def of(cls, positions: tuple[int, ...], *question: object) -> "EntryCursors":
+        """Bind them to a question and to the positions it was answered at."""
+        return cls(_digest(question), positions)
+
+    def after(self, last: str) -> str:
+        """Return the opaque text that goes on after an entry."""
+        return _pack([self.digest, self.positions, last])
 
 
 def decode(text: str, points: int, *question: object) -> PageCursor:

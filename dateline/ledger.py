@@ -18,9 +18,16 @@ from typing import Self, TypeVar
 import orjson
 from pydantic import ValidationError
 
-from dateline.cursors import PageCursor, Place, decode, decode_place
+from dateline.cursors import (
+    EntryCursors,
+    PageCursor,
+    Place,
+    decode,
+    decode_place,
+)
 from dateline.domain import errors
 from dateline.domain.answers import (
+    Basis,
     Change,
     Changes,
     ClaimKnowledge,
@@ -44,11 +51,8 @@ from dateline.domain.decisions import LEDGER_STREAM
 from dateline.domain.events import AnyEvent, Event, LedgerOpened, parse_event
 from dateline.domain.recorded import LogEntry, Recorded
 from dateline.domain.rule import Policy, Status
-from dateline.domain.times import (
-    Zone,
-    datetime_of,
-)
-from dateline.points import On, Points, RecordedBy
+from dateline.domain.times import Instant, Zone, datetime_of, instant_of
+from dateline.points import On, Points, RecordedBy, RecordPoint
 from dateline.projections import log, registers, upkeep
 from dateline.projections.asof import AsOf
 from dateline.projections.book import Book
@@ -314,10 +318,7 @@ class Ledger:
         _check_first(first)
         with self._store.reading() as cursor:
             asked = self._points.asked(cursor, on, recorded_by)
-            question = (
-                *("knowledge", self.identity, asked.point.on, topic),
-                *(_policy_json(policy), sorted(wanted) if wanted else None),
-            )
+            question = self._known(asked.point.on, topic, policy, wanted)
             last = ""
             if after is not None:
                 page = decode(after, 1, *question)
@@ -425,10 +426,7 @@ class Ledger:
         _check_first(first)
         with self._store.reading() as snapshot:
             asked = [self._points.asked(snapshot, *point) for point in (before, after)]
-            question = (
-                *("changes", self.identity, asked[0].point.on, asked[1].point.on),
-                *(topic, _policy_json(policy)),
-            )
+            question = self._changed(*(side.point.on for side in asked), topic, policy)
             last = ""
             if cursor is not None:
                 page = decode(cursor, 2, *question)
@@ -514,6 +512,50 @@ class Ledger:
         return Expectations(
             basis=asked.basis(DEFAULT_POLICY), expectations=tuple(states)
         )
+
+    # --- cursors of single entries --------------------------------------------------
+
+    def knowledge_cursors(
+        self,
+        basis: Basis,
+        *,
+        topic: str | None = None,
+        statuses: Collection[Status | str] | None = None,
+    ) -> EntryCursors:
+        """Return the cursors of an answer's claims, by claim id."""
+        wanted = None if statuses is None else {_status(status) for status in statuses}
+        on = instant_of(basis.known_until)
+        question = self._known(on, topic, basis.policy, wanted)
+        return EntryCursors.of((basis.position,), *question)
+
+    def changes_cursors(
+        self, before: Basis, after: Basis, *, topic: str | None = None
+    ) -> EntryCursors:
+        """Return the cursors of an answer's changes, by claim id."""
+        ons = (instant_of(side.known_until) for side in (before, after))
+        question = self._changed(*ons, topic, before.policy)
+        return EntryCursors.of((before.position, after.position), *question)
+
+    def register_cursors(self, name: str, basis: RecordBasis) -> EntryCursors:
+        """Return the cursors of the ``sources`` or ``topics`` of an answer, by id."""
+        return EntryCursors.of((basis.position,), name, self.identity)
+
+    def _known(
+        self,
+        on: Instant,
+        topic: str | None,
+        policy: Policy,
+        wanted: Collection[Status] | None,
+    ) -> tuple[object, ...]:
+        """Return what the cursors of ``knowledge`` are bound to."""
+        statuses = sorted(wanted) if wanted else None
+        return "knowledge", self.identity, on, topic, _policy_json(policy), statuses
+
+    def _changed(
+        self, before: Instant, after: Instant, topic: str | None, policy: Policy
+    ) -> tuple[object, ...]:
+        """Return what the cursors of ``changes`` are bound to."""
+        return "changes", self.identity, before, after, topic, _policy_json(policy)
 
     # --- the registers ------------------------------------------------------------
 
@@ -620,6 +662,15 @@ class Ledger:
             recorded_at=datetime_of(head.recorded_at),
             hash=head.hash,
         )
+
+    def resolve(self, recorded_by: RecordedBy = None) -> RecordPoint:
+        """Return the position that answers at a point of record time are given at.
+
+        Raises:
+            NotYetRecorded: the point lies ahead. InvalidTime: it is no point.
+        """
+        with self._store.reading() as cursor:
+            return self._points.resolve(cursor, recorded_by)
 
     @property
     def position(self) -> int:
