@@ -34,6 +34,7 @@ CATCHING_UP = 4
 _TAIL_WAIT_SECONDS = 0.5
 _FAULT_PAUSE_SECONDS = 1.0
 _AT_ONCE = 256
+_TICKS_OF_A_HEARTBEAT = 8
 
 log = getLogger(__name__)
 
@@ -130,9 +131,10 @@ class Hub:
         async with aclosing(self._follow(wanted, after.position, pulse)) as stretches:
             async for stretch in stretches:
                 for live in stretch.live:
-                    pulse.reset()
                     yield Delivered(live.entry, live.cursor, stretch.head)
-                if pulse.is_due:
+                if stretch.live:
+                    pulse.reset()
+                elif pulse.is_due:
                     pulse.reset()
                     yield Heartbeat(self._ledger.cursor(stretch.upto), stretch.head)
 
@@ -196,9 +198,11 @@ class Hub:
                     ]
                     upto = live[-1].entry.position
                     stretch = Stretch(admitted, upto, tail.position)
-                else:
-                    await tail.wait(pulse.seconds_left)
+                elif pulse.is_due:
                     stretch = Stretch((), position, tail.position)
+                else:
+                    await tail.wait(pulse.due_at)
+                    continue
                 position = stretch.upto
                 yield stretch
         except LedgerClosed:
@@ -208,7 +212,11 @@ class Hub:
 
     def _join(self) -> "_Tail":
         if self._tail is None or self._tail.is_closed:
-            self._tail = _Tail(self._ledger, self._ring_events)
+            self._tail = _Tail(
+                self._ledger,
+                heartbeat_seconds=self._heartbeat_seconds,
+                ring_events=self._ring_events,
+            )
         self.readers += 1
         return self._tail
 
@@ -280,15 +288,11 @@ class _Pulse:
 
     def reset(self) -> None:
         """Begin the pause anew."""
-        self._due_at = time.monotonic() + self._seconds
-
-    @property
-    def seconds_left(self) -> float:
-        return self._due_at - time.monotonic()
+        self.due_at = time.monotonic() + self._seconds
 
     @property
     def is_due(self) -> bool:
-        return self.seconds_left <= 0
+        return time.monotonic() >= self.due_at
 
 
 def _settle(waiter: asyncio.Future[None]) -> None:
@@ -303,11 +307,15 @@ class _Tail:
     event loop that the tail was made on.
     """
 
-    def __init__(self, ledger: Ledger, ring_events: int) -> None:
+    def __init__(
+        self, ledger: Ledger, *, heartbeat_seconds: float, ring_events: int
+    ) -> None:
         self._ledger = ledger
         self._ring_events = ring_events
         self._loop = asyncio.get_running_loop()
-        self._waiting: set[asyncio.Future[None]] = set()
+        self._waiting: dict[asyncio.Future[None], float] = {}
+        self._tick_seconds = heartbeat_seconds / _TICKS_OF_A_HEARTBEAT
+        self._ticking = self._loop.call_later(self._tick_seconds, self._tick)
         self._started = asyncio.Event()
         self._ended = threading.Event()
         self._ring: list[Live] = []
@@ -328,24 +336,31 @@ class _Tail:
         begin = bisect_right(self._positions, position)
         return self._ring[begin : begin + _AT_ONCE]
 
-    async def wait(self, seconds: float) -> None:
-        """Wait for more events, at most so long.
+    async def wait(self, due_at: float) -> None:
+        """Wait for more events, until a moment of the monotonic clock or soon after.
 
-        By hand, since a thousand readers wait for each event: asyncio.wait took a
-        third of the time of a delivery.
+        By hand, since a thousand readers wait for each event: a timer for each, and
+        asyncio.wait, took half of the time of a delivery.
         """
         waiter = self._loop.create_future()
-        timer = self._loop.call_later(seconds, _settle, waiter)
-        self._waiting.add(waiter)
+        self._waiting[waiter] = due_at
         try:
             await waiter
         finally:
-            timer.cancel()
-            self._waiting.discard(waiter)
+            self._waiting.pop(waiter, None)
+
+    def _tick(self) -> None:
+        """Wake the readers that are due for a sign of life."""
+        now = time.monotonic()
+        for waiter, due_at in self._waiting.items():
+            if due_at <= now:
+                _settle(waiter)
+        self._ticking = self._loop.call_later(self._tick_seconds, self._tick)
 
     def close(self) -> None:
         """Let the thread end and every reader go."""
         self.is_closed = True
+        self._ticking.cancel()
         self._ended.set()
         self._started.set()
         self._wake()
@@ -356,7 +371,7 @@ class _Tail:
             self._loop.call_soon_threadsafe(self.close)
 
     def _wake(self) -> None:
-        waiting, self._waiting = self._waiting, set()
+        waiting, self._waiting = self._waiting, {}
         for waiter in waiting:
             _settle(waiter)
 
