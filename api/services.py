@@ -21,6 +21,8 @@ from dateline.ledger import Ledger
 READERS = 8
 WRITERS = 16
 
+_POLL_SECONDS = 0.02
+
 Answered = TypeVar("Answered")
 
 
@@ -70,7 +72,9 @@ class Services:
         """
         if position is None:
             return
-        wait = self.settings.at_least_seconds
-        if not await self.ask(self.ledger.feed.wait, position - 1, wait):
-            head = await self.ask(self.ledger.feed.head)
+        head = 0
+        with anyio.move_on_after(self.settings.at_least_seconds):
+            while (head := await self.ask(self.ledger.feed.head)) < position:
+                await anyio.sleep(_POLL_SECONDS)
+        if head < position:
             raise NotReached(position, head)
