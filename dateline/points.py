@@ -122,7 +122,13 @@ class Points:
             raise
         if is_ahead:
             raise errors.NotYetRecorded(text, head.position)
-        return self.moment(cursor, log.last_of_moment(cursor, until))
+        found = self.moment(cursor, log.last_of_moment(cursor, until))
+        # Between the head and the present something may still be recorded: by a clock
+        # that went back, or by a writer that has yet to commit.
+        is_fixed = head.recorded_at is not None and until <= instant_of(
+            head.recorded_at
+        )
+        return found._replace(is_fixed=is_fixed)
 
     def moment(self, cursor: Cursor, position: int) -> RecordPoint:
         moment = log.moment(cursor, position)

@@ -1,0 +1,76 @@
+"""One request on its way to an answer: what was asked, by whom, and of what."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from starlette.types import Receive, Scope
+
+from dateline.api.access import Caller
+from dateline.api.rest.operations import Operation
+from dateline.api.rest.parameters import Given, Query
+from dateline.api.services import Services
+
+
+@dataclass(frozen=True, eq=False)
+class Interface:
+    """What all requests share.
+
+    Attributes:
+        messages: of recent events, as feeds tell them, by cursor.
+        documents: what describes the interface, by where it is mounted.
+    """
+
+    services: Services
+    operations: Sequence[Operation]
+    messages: dict[str, bytes] = field(default_factory=dict)
+    documents: dict[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request whose caller, media type and parameters have been checked.
+
+    Attributes:
+        names: what the path names, by parameter.
+        query: the parameters, checked; ``given``: as they were given.
+        media_type: what the answer is to come in.
+    """
+
+    api: Interface
+    operation: Operation
+    scope: Scope
+    receive: Receive
+    caller: Caller
+    names: Mapping[str, str]
+    query: Query
+    given: Given
+    media_type: str
+
+    @property
+    def services(self) -> Services:
+        return self.api.services
+
+    def headers(self, name: bytes) -> list[str]:
+        """Return the values of a header, in lower case named."""
+        return headers(self.scope, name)
+
+    def url(self, **changed: Any) -> str:
+        """Return the path and query of this question, with parameters changed.
+
+        None takes a parameter out. The path is absolute, wherever the application is
+        mounted.
+        """
+        kept = {**self.given, "at_least": None, **changed}
+        pairs = {name: value for name, value in kept.items() if value is not None}
+        path = self.operation.path
+        for name, value in self.names.items():
+            path = path.replace(f"{{{name}}}", quote(value, safe=""))
+        url = quote(self.scope.get("root_path", "").rstrip("/")) + path
+        return f"{url}?{urlencode(pairs, doseq=True)}" if pairs else url
+
+
+def headers(scope: Scope, name: bytes) -> list[str]:
+    """Return the values of a request's header, in lower case named."""
+    return [value.decode("latin-1") for key, value in scope["headers"] if key == name]

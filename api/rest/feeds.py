@@ -1,0 +1,141 @@
+"""Server-sent events: what is recorded and what it changes, as it happens.
+
+The id of each message is the reader's cursor; a browser sends the last one back by
+itself when it connects again. The first message, a heartbeat, brings one too: a
+reader that begins at the head and is cut off before anything happens loses nothing.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import anyio
+import orjson
+from sse_starlette import EventSourceResponse
+
+from dateline.api.hub import Changed, Delivered, Heartbeat
+from dateline.api.problems import InvalidParameter
+from dateline.api.rest.call import Call
+from dateline.api.rest.parameters import ChangesQuery, EventsQuery
+from dateline.api.rest.refusals import problem_of
+from dateline.cursors import Place
+from dateline.domain.answers import as_json
+from dateline.domain.errors import DatelineError
+from dateline.domain.recorded import LogEntry
+from dateline.ledger import DEFAULT_POLICY
+from dateline.projections.feed import EventFilter
+
+LAST_EVENT_ID = "Last-Event-ID"
+
+_KEPT = 256
+"""Messages of events that are kept written."""
+
+_HEADERS = {"Cache-Control": "no-cache", "Vary": "Accept"}
+
+News = Delivered | Changed | Heartbeat
+
+
+class EventStream(EventSourceResponse):
+    """A stream that ends when the hub does.
+
+    The library's own watch over the process (a patch of uvicorn, a poll) would cut a
+    stream off without a word, and knows nothing of a program that embeds this one.
+    """
+
+    @staticmethod
+    async def _listen_for_exit_signal() -> None:
+        await anyio.sleep_forever()
+
+
+async def stream_events(call: Call) -> EventStream:
+    """Stream the wanted events."""
+    query = call.query
+    assert isinstance(query, EventsQuery)
+    _refuse(call, "first")
+    ledger, hub = call.services.ledger, call.services.hub
+
+    def begin() -> tuple[EventFilter, Place, int]:
+        wanted = ledger.event_filter(query.topic, query.claim, query.source, query.type)
+        return wanted, ledger.place(_after(call)), ledger.position
+
+    wanted, place, head = await call.services.ask(begin)
+    return _stream(call, hub.events(wanted, place), place, head)
+
+
+async def stream_changes(call: Call) -> EventStream:
+    """Stream what each event changes of claims' statuses, at the far end of time."""
+    query = call.query
+    assert isinstance(query, ChangesQuery)
+    _refuse(call, "from", "from_recorded_by", "to", "to_recorded_by", "first")
+    ledger, hub = call.services.ledger, call.services.hub
+
+    def begin() -> tuple[Place, int]:
+        ledger.event_filter(query.topic)
+        return ledger.place(_after(call)), ledger.position
+
+    place, head = await call.services.ask(begin)
+    changes = hub.changes(query.topic, query.policy or DEFAULT_POLICY, place)
+    return _stream(call, changes, place, head)
+
+
+def _refuse(call: Call, *names: str) -> None:
+    for name in names:
+        if name in call.given:
+            raise InvalidParameter(f"{name} is not asked of a stream", name)
+
+
+def _after(call: Call) -> str | None:
+    """Return where the reader goes on; what it read last counts more than the URL."""
+    last = next(iter(call.headers(LAST_EVENT_ID.lower().encode())), "")
+    return last or call.given.get("after")
+
+
+def _stream(
+    call: Call, news: AsyncGenerator[Any], place: Place, head: int
+) -> EventStream:
+    messages = _messages(call, news, place, head)
+    return EventStream(messages, headers=_HEADERS, ping=0)
+
+
+async def _messages(
+    call: Call, news: AsyncGenerator[News], place: Place, head: int
+) -> AsyncIterator[bytes]:
+    """Yield the messages of a feed, and the one that says why it ends."""
+    ledger = call.services.ledger
+    cursor = ledger.cursor(place.position, place.claim)
+    yield _message("heartbeat", {"position": head}, cursor)
+    try:
+        async with aclosing(news) as told:
+            async for one in told:
+                cursor = one.cursor
+                yield _told(one, call.api.messages)
+    except DatelineError as error:
+        yield _message("error", problem_of(error, "GET"))
+        return
+    yield _message("end", {"reason": "shutting_down", "cursor": cursor}, cursor)
+
+
+def _told(one: News, kept: dict[str, bytes]) -> bytes:
+    match one:
+        case Delivered(entry, cursor, _):
+            return _kept(entry, cursor, kept)
+        case Changed(change, _, cursor, _):
+            return _message("change", as_json(change), cursor)
+        case Heartbeat(cursor, head):
+            return _message("heartbeat", {"position": head}, cursor)
+
+
+def _kept(entry: LogEntry, cursor: str, kept: dict[str, bytes]) -> bytes:
+    """Return an event's message, written once for all who are told of it."""
+    message = kept.get(cursor)
+    if message is None:
+        message = kept[cursor] = _message(entry.type, entry.to_json(), cursor)
+        if len(kept) > _KEPT:
+            del kept[next(iter(kept))]
+    return message
+
+
+def _message(event: str, document: Any, cursor: str | None = None) -> bytes:
+    """Return a message; neither names, cursors nor JSON have line breaks in them."""
+    id = b"" if cursor is None else b"id: %b\n" % cursor.encode()
+    return b"%bevent: %b\ndata: %b\n\n" % (id, event.encode(), orjson.dumps(document))

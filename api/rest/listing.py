@@ -1,0 +1,124 @@
+"""GET events: a page of the log as JSON, or all that is wanted as NDJSON."""
+
+from collections.abc import AsyncGenerator
+from typing import NamedTuple
+
+import orjson
+from starlette.responses import Response, StreamingResponse
+
+from dateline.api.rest.asking import answered_with, first_of, links
+from dateline.api.rest.call import Call
+from dateline.api.rest.media import JSON
+from dateline.api.rest.parameters import EventsQuery
+from dateline.api.rest.refusals import problem_of
+from dateline.domain.errors import DatelineError
+from dateline.domain.recorded import LogEntry
+from dateline.projections.feed import EventFilter
+
+LOOKED_AT = 100_000
+"""Positions that are looked at for one page, if hardly any event on them is wanted."""
+
+_STRETCH = 1_000
+
+
+class Wanted(NamedTuple):
+    """Which events are asked for: after one position, up to another."""
+
+    filter: EventFilter
+    after: int
+    upto: int
+
+
+class Found(NamedTuple):
+    """Events as stored, and how far was looked for them."""
+
+    entries: list[LogEntry]
+    upto: int
+
+
+async def list_events(call: Call) -> Response:
+    """Answer with a page of events, or with a stream of lines that says it ended."""
+    if call.media_type == JSON:
+        return await call.services.ask(_page, call)
+    wanted = await call.services.ask(wanted_by, call)
+    lines = _lines(call, wanted) if call.scope["method"] != "HEAD" else _nothing()
+    headers = {"Cache-Control": "no-cache", "Vary": "Accept", "X-Accel-Buffering": "no"}
+    return StreamingResponse(lines, headers=headers, media_type=call.media_type)
+
+
+def wanted_by(call: Call) -> Wanted:
+    """Read which events are asked for; names must be in the ledger at the head."""
+    ledger, query = call.services.ledger, call.query
+    assert isinstance(query, EventsQuery)
+    wanted = ledger.event_filter(query.topic, query.claim, query.source, query.type)
+    place = ledger.place(0 if query.after is None else query.after)
+    return Wanted(wanted, place.position, ledger.position)
+
+
+def _page(call: Call) -> Response:
+    ledger = call.services.ledger
+    wanted = wanted_by(call)
+    first = first_of(call)
+    found = _find(call, wanted, first + 1)
+    following = None
+    if len(found.entries) > first:
+        following = ledger.cursor(found.entries[first - 1].position)
+    elif found.upto < wanted.upto:
+        following = ledger.cursor(found.upto)
+    body = b"".join(
+        (
+            b'{"events":[',
+            b",".join(orjson.dumps(one.to_json()) for one in found.entries[:first]),
+            b'],"next":',
+            orjson.dumps(following),
+            b',"position":',
+            orjson.dumps(wanted.upto),
+            b"}",
+        )
+    )
+    return answered_with(call, body, links(call, following))
+
+
+def _find(call: Call, wanted: Wanted, most: int) -> Found:
+    """Look for so many wanted events, in stretches that grow while few are found."""
+    feed = call.services.ledger.feed
+    entries: list[LogEntry] = []
+    after, stretch = wanted.after, most
+    end = min(wanted.upto, wanted.after + LOOKED_AT)
+    while after < end and len(entries) < most:
+        page = feed.page(wanted.filter, after=after, upto=min(end, after + stretch))
+        entries += [told.entry for told in page.told]
+        after = page.upto
+        stretch = min(4 * stretch, _STRETCH)
+    return Found(entries, after)
+
+
+async def _lines(call: Call, wanted: Wanted) -> AsyncGenerator[bytes]:
+    """Yield a line for each event, and one that ends them or says what went wrong."""
+    services = call.services
+    feed, cursor = services.ledger.feed, services.ledger.cursor
+    left = getattr(call.query, "first", None)
+    count, after = 0, wanted.after
+    try:
+        while after < wanted.upto and (left is None or left > count):
+            page = await services.ask(
+                feed.page, wanted.filter, after=after, upto=wanted.upto
+            )
+            entries = [told.entry for told in page.told]
+            after = page.upto
+            if left is not None and len(entries) >= left - count:
+                entries = entries[: left - count]
+                after = entries[-1].position
+            count += len(entries)
+            if entries:
+                yield b"".join(orjson.dumps(one.to_json()) + b"\n" for one in entries)
+    except DatelineError as error:
+        yield orjson.dumps({"error": problem_of(error, "GET")}) + b"\n"
+        return
+    end = {"end": True, "count": count, "position": wanted.upto, "next": cursor(after)}
+    yield orjson.dumps(end) + b"\n"
+
+
+async def _nothing() -> AsyncGenerator[bytes]:
+    return
+    yield
