@@ -5,10 +5,16 @@ starts nothing before the first reader of a feed.
 """
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 
+from dateline.api import problems
+from dateline.api.coding import ContentCoding
 from dateline.api.hub import Hub
+from dateline.api.rest import routes as rest_routes
 from dateline.api.services import Services
 from dateline.api.settings import Settings
+from dateline.domain.errors import DatelineError
 from dateline.ledger import Ledger
 
 
@@ -25,6 +31,15 @@ def create_app(ledger: Ledger, settings: Settings | None = None) -> Starlette:
         heartbeat_seconds=settings.heartbeat_seconds,
         ring_events=settings.ring_events,
     )
-    app = Starlette()
-    app.state.services = Services(ledger, settings, hub)
+    services = Services(ledger, settings, hub)
+    app = Starlette(
+        routes=rest_routes.routes(services),
+        middleware=[Middleware(ContentCoding)],
+        exception_handlers={
+            DatelineError: problems.on_dateline_error,
+            HTTPException: problems.on_http_exception,
+        },
+    )
+    app.router.redirect_slashes = False
+    app.state.services = services
     return app
