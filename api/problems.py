@@ -11,6 +11,7 @@ import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from dateline.domain import errors
 from dateline.domain.errors import DatelineError
@@ -41,12 +42,17 @@ STATUSES: dict[type[DatelineError], int] = {
 }
 """HTTP statuses by class; a class that is not here has that of its nearest base."""
 
+DENIAL = "websocket.http.response"
+"""The extension by which a server lets the opening of a socket be answered."""
+
 RETRY_AFTER_SECONDS = 1
 """What a client that was put off (429, 503) is told, unless somebody knows better."""
 
 
 class RequestError(DatelineError):
     """A request that no ledger was asked about: what HTTP itself refuses."""
+
+    code: ClassVar[str] = "bad_request"
 
     status: ClassVar[int] = 400
 
@@ -70,6 +76,14 @@ class Unauthorized(RequestError):
 
     code = "unauthorized"
     status = 401
+
+
+def unheld(sentence: str) -> Unauthorized:
+    """Return the error of a token that does not hold, as RFC 6750 has it."""
+    return Unauthorized(
+        sentence,
+        {"WWW-Authenticate": 'Bearer realm="dateline", error="invalid_token"'},
+    )
 
 
 class Forbidden(RequestError):
@@ -121,11 +135,25 @@ class UnsupportedMediaType(RequestError):
     status = 415
 
 
+class MisdirectedRequest(RequestError):
+    """The server is not known by the name that the request gives (Host)."""
+
+    code = "misdirected_request"
+    status = 421
+
+
 class RateLimited(RequestError):
     """More requests than the limit allows."""
 
     code = "rate_limited"
     status = 429
+
+
+class HeadTooLarge(RequestError):
+    """The request line and headers are larger than is taken."""
+
+    code = "head_too_large"
+    status = 431
 
 
 class NotReached(RequestError):
@@ -140,6 +168,20 @@ class NotReached(RequestError):
             "again in a moment"
         )
         self.at_least, self.head = at_least, head
+
+
+class NotReady(RequestError):
+    """The ledger cannot be read at present."""
+
+    code = "not_ready"
+    status = 503
+
+
+class Overloaded(RequestError):
+    """There are as many connections as are allowed."""
+
+    code = "overloaded"
+    status = 503
 
 
 class ShuttingDown(RequestError):
@@ -208,6 +250,16 @@ def respond(error: DatelineError, status: int | None = None) -> Response:
     return Response(
         orjson.dumps(problem_of(error, status)), status, headers, media_type=MEDIA_TYPE
     )
+
+
+async def refuse(
+    error: RequestError, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Answer a request, or the opening of a socket, that goes no further."""
+    if scope["type"] == "http" or DENIAL in scope.get("extensions", {}):
+        await respond(error)(scope, receive, send)
+    else:
+        await send({"type": "websocket.close", "code": 1008, "reason": error.code})
 
 
 async def on_dateline_error(_: Request, error: Exception) -> Response:

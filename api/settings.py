@@ -5,21 +5,70 @@ capitals) and the flags of ``dateline serve`` (``--name-with-hyphens``); flags w
 the environment. docs/reference/settings.md is generated from here.
 """
 
+import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    BeforeValidator,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-Seconds = Annotated[float, Field(gt=0)]
+from dateline.domain.errors import DatelineError
+
+ENVIRONMENT = "DATELINE_"
+
+
+class InvalidSetting(DatelineError):
+    """A server cannot be run as it is set."""
+
+    code: ClassVar[str] = "invalid_setting"
+
+
+class MissingExtra(InvalidSetting):
+    """What a setting asks for needs packages that are not installed."""
+
+    code: ClassVar[str] = "missing_extra"
+
+    def __init__(self, setting: str, extra: str) -> None:
+        super().__init__(
+            f"{setting!r} needs the extra {extra!r}; install 'dateline[{extra}]'"
+        )
+        self.setting, self.extra = setting, extra
+
+
+def _split(given: object) -> object:
+    """Read words from a text with commas between them."""
+    if not isinstance(given, str):
+        return given
+    return tuple(word for word in map(str.strip, given.split(",")) if word)
+
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(gt=0)]
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+_HOST = re.compile(r"\*|(\*\.)?[a-z0-9._-]+|\[[0-9a-f:.]+\]", re.IGNORECASE)
+_ORIGIN = re.compile(r"\*|https?://[^/?#\s]+", re.IGNORECASE)
+_RATE = re.compile(
+    r"[1-9][0-9]{0,8} ?(/|per) ?([1-9][0-9]{0,4} )?(second|minute|hour|day)s?"
+)
 
 
 class Settings(BaseSettings):
-    """Everything about a server but its ledger. Durations are in seconds."""
+    """Everything about a server but its ledger. Durations are in seconds.
+
+    Raises:
+        InvalidSetting: a value that its setting may not have, or no such setting.
+    """
 
     model_config = SettingsConfigDict(
-        env_prefix="DATELINE_", frozen=True, extra="forbid"
+        env_prefix=ENVIRONMENT, env_ignore_empty=True, frozen=True, extra="forbid"
     )
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
@@ -27,12 +76,12 @@ class Settings(BaseSettings):
     insecure: bool = Field(
         False, description="Listen on an address that is not loopback without keys."
     )
-    allowed_hosts: tuple[str, ...] = Field(
+    allowed_hosts: Words = Field(
         (),
         description="Names the server may be called by (Host header). Default: any "
         "when embedded or with keys, else the names of loopback.",
     )
-    cors_origins: tuple[str, ...] = Field(
+    cors_origins: Words = Field(
         (),
         description="Origins whose pages may ask, also over sockets; * is any. "
         "Default: only the server's own.",
@@ -44,7 +93,7 @@ class Settings(BaseSettings):
     jwt_key: Path | None = Field(
         None, description="File with the key (PEM, JWK or JWK set) that JWTs verify by."
     )
-    jwt_algorithms: tuple[str, ...] = Field(
+    jwt_algorithms: Words = Field(
         ("RS256", "ES256", "EdDSA"), description="Algorithms that JWTs may use."
     )
     jwt_issuer: str | None = Field(None, description="The `iss` that JWTs must have.")
@@ -100,4 +149,71 @@ class Settings(BaseSettings):
         False,
         description="Trace requests with OpenTelemetry (extra `otel`; its own OTEL_ "
         "variables say where to).",
+    )
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _check_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        return _each(hosts, _HOST, "a host name without a port, or *.example.org")
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        return _each(origins, _ORIGIN, "an origin such as https://example.org")
+
+    @field_validator("jwt_algorithms")
+    @classmethod
+    def _check_algorithms(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if not names or "none" in map(str.lower, names):
+            raise ValueError("name at least one algorithm, and never none")
+        return names
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _check_rate(cls, rate: str | None) -> str | None:
+        if rate is not None and not _RATE.fullmatch(rate):
+            raise ValueError("a rate is like 100/second or 5000/hour")
+        return rate
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _say_what_is_wrong(
+        cls, given: Any, handler: ModelWrapValidatorHandler[Self]
+    ) -> Self:
+        try:
+            return handler(given)
+        except ValidationError as error:
+            raise InvalidSetting(_sentence(error)) from None
+
+
+def flag_of(name: str) -> str:
+    """Return the flag of ``dateline serve`` that gives a setting."""
+    return f"--{name.replace('_', '-')}"
+
+
+def variable_of(name: str) -> str:
+    """Return the environment variable that gives a setting."""
+    return f"{ENVIRONMENT}{name.upper()}"
+
+
+def _each(
+    words: tuple[str, ...], pattern: re.Pattern[str], what: str
+) -> tuple[str, ...]:
+    for word in words:
+        if not pattern.fullmatch(word):
+            raise ValueError(f"{word[:100]!r} is not {what}")
+    return words
+
+
+def _sentence(error: ValidationError) -> str:
+    """Say what is wrong with the first setting that is wrong."""
+    first = error.errors(include_url=False)[0]
+    name = str(first["loc"][0]) if first["loc"] else "settings"
+    if first["type"] == "extra_forbidden":
+        return f"there is no setting {name!r}; docs/reference/settings.md lists them"
+    reason = first["msg"].removeprefix("Value error, ")
+    given = f" (given: {str(first['input'])[:100]!r})"
+    return (
+        f"the setting {name!r} ({flag_of(name)}, {variable_of(name)}) is wrong: "
+        f"{reason[:1].lower()}{reason[1:]}{given}"
     )

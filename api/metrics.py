@@ -1,0 +1,93 @@
+"""What is measured, for Prometheus: each application has a registry of its own."""
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+)
+from prometheus_client.exposition import choose_encoder
+
+from dateline.api.services import Services
+
+METHODS = frozenset(("GET", "HEAD", "POST", "OPTIONS"))
+"""Methods that are told apart; a caller could make up any number."""
+
+BUCKETS = (
+    *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
+    *(1.0, 2.5, 5.0, 10.0, 30.0),
+)
+
+
+class Metrics:
+    """What one application counts."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._registry = registry = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=registry)
+        self._requests = Counter(
+            "dateline_requests",
+            "Requests answered, by route; feeds count when they begin.",
+            ("method", "route", "status"),
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "dateline_request_duration_seconds",
+            "Time from a request's head to the end of its answer (a feed's: to its "
+            "beginning).",
+            ("method", "route"),
+            registry=registry,
+            buckets=BUCKETS,
+        )
+        self.in_flight = Gauge(
+            "dateline_requests_in_flight",
+            "Requests under way, feeds left out.",
+            registry=registry,
+        )
+        self.sockets = Gauge(
+            "dateline_websockets", "WebSockets that are open.", registry=registry
+        )
+        Gauge(
+            "dateline_feed_readers",
+            "Feeds that are being read, over any transport.",
+            registry=registry,
+        ).set_function(lambda: services.hub.readers)
+        Gauge(
+            "dateline_feed_lag_positions",
+            "Positions recorded that the tail of the feeds has yet to take in.",
+            registry=registry,
+        ).set_function(lambda: services.hub.lag)
+        self._head = Gauge(
+            "dateline_head_position",
+            "The last position of the ledger; its rate is that of events.",
+            registry=registry,
+        )
+        self._append_seconds = Histogram(
+            "dateline_append_duration_seconds",
+            "Time to record what one request brought, or to refuse it, waiting for "
+            "the lock included.",
+            registry=registry,
+            buckets=BUCKETS,
+        )
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request."""
+        method = method if method in METHODS else "other"
+        self._requests.labels(method, route, str(status)).inc()
+        self._seconds.labels(method, route).observe(seconds)
+
+    def appended(self, seconds: float) -> None:
+        """Count a recording."""
+        self._append_seconds.observe(seconds)
+
+    async def exposition(self, accept: str) -> tuple[bytes, str]:
+        """Return what there is in the form that is asked for, and its media type."""
+        ledger = self._services.ledger
+        self._head.set(await self._services.ask(ledger.feed.head))
+        encode, media_type = choose_encoder(accept)
+        return encode(self._registry), media_type
