@@ -246,7 +246,7 @@ class Ledger:
             recorded = []
             for index, event in enumerate(events):
                 try:
-                    recorded.append(batch.add(_checked(event)))
+                    recorded.append(batch.add(checked(event)))
                 except errors.DatelineError as error:
                     where = f"event {index + 1} of {len(events)}"
                     raise error.at(where, index) from None
@@ -314,7 +314,9 @@ class Ledger:
     ) -> bytes:
         """Return :meth:`knowledge` as the JSON of the contract, joined from rows."""
         policy = policy or DEFAULT_POLICY
-        wanted = None if statuses is None else {_status(status) for status in statuses}
+        wanted = (
+            None if statuses is None else {status_named(status) for status in statuses}
+        )
         _check_first(first)
         with self._store.reading() as cursor:
             asked = self._points.asked(cursor, on, recorded_by)
@@ -523,7 +525,9 @@ class Ledger:
         statuses: Collection[Status | str] | None = None,
     ) -> EntryCursors:
         """Return the cursors of an answer's claims, by claim id."""
-        wanted = None if statuses is None else {_status(status) for status in statuses}
+        wanted = (
+            None if statuses is None else {status_named(status) for status in statuses}
+        )
         on = instant_of(basis.known_until)
         question = self._known(on, topic, basis.policy, wanted)
         return EntryCursors.of((basis.position,), *question)
@@ -824,13 +828,19 @@ class Ledger:
         self._store.backup(os.fspath(target), progress)
 
 
-def _checked(event: Event) -> AnyEvent:
+def checked(event: Event) -> AnyEvent:
+    """Return what is an event of the closed set; anything else is a TypeError."""
     if not isinstance(event, Event) or type(event).__name__ not in CODEC.types:
         raise TypeError(f"record() takes dateline's events, not {type(event).__name__}")
     return event  # type: ignore[return-value]
 
 
-def _status(status: Status | str) -> Status:
+def status_named(status: Status | str) -> Status:
+    """Return the status that a word stands for.
+
+    Raises:
+        InvalidQuestion: there is no such status.
+    """
     try:
         return Status(status)
     except ValueError:

@@ -60,7 +60,7 @@ class Points:
         self._clock = clock
 
     def asked(self, cursor: Cursor, on: On, recorded_by: RecordedBy) -> Asked:
-        text = _point_text(on, "on")
+        text = point_text(on, "on")
         try:
             known_until = self._zone.known_until(text)
         except errors.InvalidTime as error:
@@ -98,7 +98,7 @@ class Points:
         head = head._replace(is_fixed=False)
         if recorded_by is None:
             return head
-        text = _point_text(recorded_by, "recorded_by")
+        text = point_text(recorded_by, "recorded_by")
         if text.isascii() and text.isdigit():
             position = int(text) if len(text) < 20 else 2**63
             if position > head.position:
@@ -137,7 +137,12 @@ class Points:
         return RecordPoint(moment[0], datetime_of(moment[1]))
 
 
-def _point_text(point: str | int | date, parameter: str) -> str:
+def point_text(point: str | int | date, parameter: str) -> str:
+    """Write a point as the ledger reads it.
+
+    Raises:
+        InvalidTime: a time of day without a zone.
+    """
     if isinstance(point, str):
         return point
     if isinstance(point, datetime):

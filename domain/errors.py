@@ -66,6 +66,7 @@ class InvalidEvent(DatelineError):
     """An event breaks the shape that its type prescribes."""
 
     code: ClassVar[str] = "invalid_event"
+    field: str | None = None
 
     def __init__(self, sentence: str, field: str | None = None) -> None:
         super().__init__(sentence)

@@ -14,7 +14,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, model_serializer
 
 from dateline.domain.events import FREE_TEXTS, AnyEvent, Event
-from dateline.domain.times import Instant, datetime_of, print_instant
+from dateline.domain.times import Instant, datetime_of, print_instant, read_instant
 
 FIRST_HASH = "0" * 64
 """What stands for the hash before the first event: 32 zero bytes, in hex."""
@@ -65,6 +65,14 @@ class LogEntry(NamedTuple):
             "salts": dict(self.salts),
             "hash": self.hash,
         }
+
+    @classmethod
+    def from_json(cls, flat: Mapping[str, Any]) -> "LogEntry":
+        """Read the flat object of exports: the inverse of :meth:`to_json`."""
+        envelope = {name: flat[name] for name in ENVELOPE}
+        envelope["recorded_at"] = read_instant(flat["recorded_at"])
+        fields = {n: v for n, v in flat.items() if n != "type" and n not in envelope}
+        return cls(type=flat["type"], fields=fields, **envelope)
 
 
 class Recorded(BaseModel):
