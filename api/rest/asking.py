@@ -15,7 +15,7 @@ from dateline.api.rest.call import Call
 from dateline.api.rest.conditions import (
     cache_control,
     is_any,
-    matching,
+    is_held,
     tag_of,
     tag_of_bytes,
 )
@@ -54,11 +54,11 @@ def _answered(call: Call) -> Response:
     if positions and not is_fixed:
         headers["Content-Location"] = call.url(**positions)
     held = call.headers(b"if-none-match")
-    if held and (name := matching(held, tag)):
-        return _not_modified(headers, name)
+    if held and is_held(held, tag):
+        return _not_modified(headers)
     answer = operation.question(ledger, call.names, query)
     if held and is_any(held):
-        return _not_modified(headers, tag)
+        return _not_modified(headers)
     body = answer if isinstance(answer, bytes) else encoded(answer)
     if operation.is_paged:
         found = _NEXT.search(body[-_TAIL_BYTES:])
@@ -130,12 +130,12 @@ def answered_with(call: Call, body: bytes, link: str | None = None) -> Response:
     tag = tag_of_bytes(body)
     headers = validators(call, tag, fixed=False)
     held = call.headers(b"if-none-match")
-    if held and (name := matching(held, tag) or (is_any(held) and tag)):
-        return _not_modified(headers, name)
+    if held and (is_held(held, tag) or is_any(held)):
+        return _not_modified(headers)
     if link is not None:
         headers["Link"] = link
     return Response(body, headers=headers, media_type=JSON)
 
 
-def _not_modified(headers: Mapping[str, str], name: str) -> Response:
-    return Response(status_code=304, headers={**headers, "ETag": f'"{name}"'})
+def _not_modified(headers: Mapping[str, str]) -> Response:
+    return Response(status_code=304, headers=headers)

@@ -92,7 +92,8 @@ Moment = Annotated[
         {"anyOf": [_POSITION, _DATE, _INSTANT], "examples": ["31", "2024-10-23"]}
     ),
 ]
-Whole = Annotated[int, BeforeValidator(_whole)]
+Position = Annotated[int, Field(ge=0, le=OPEN_END), BeforeValidator(_whole)]
+Count = Annotated[int, Field(ge=1), BeforeValidator(_whole)]
 Judged = Annotated[Policy, BeforeValidator(_judged)]
 Statuses = Annotated[tuple[Status, ...], _listed(list(Status), "Status")]
 Types = Annotated[
@@ -125,8 +126,8 @@ JudgedBy = Annotated[
     ),
 ]
 First = Annotated[
-    Whole | None,
-    Field(ge=1, description=f"Entries on the page. Default: {DEFAULT_FIRST}."),
+    Count | None,
+    Field(description=f"Entries on the page. Default: {DEFAULT_FIRST}."),
 ]
 After = Annotated[
     str | None,
@@ -150,10 +151,8 @@ class Reading(Query):
     """What every reading operation takes."""
 
     at_least: Annotated[
-        Whole | None,
+        Position | None,
         Field(
-            ge=0,
-            le=OPEN_END,
             description="A position that the ledger must have reached, such as that "
             "of a receipt. The answer waits for it, for a bounded time.",
         ),
@@ -259,9 +258,8 @@ class EventsQuery(Reading):
         ),
     ] = None
     first: Annotated[
-        Whole | None,
+        Count | None,
         Field(
-            ge=1,
             description=f"Events at most. Default: {DEFAULT_FIRST}; as NDJSON, all up "
             "to the present head. Not given for a stream.",
         ),

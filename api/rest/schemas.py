@@ -141,6 +141,13 @@ class _Generator(GenerateJsonSchema):
             return True
         return super().field_is_required(field, total)
 
+    def str_schema(self, schema: core_schema.StringSchema) -> dict[str, Any]:
+        """Leave out the flag before a pattern: ECMA-262 has none, nor need of it."""
+        described = super().str_schema(schema)
+        if "pattern" in described:
+            described["pattern"] = described["pattern"].removeprefix("(?s)")
+        return described
+
     def ser_schema(self, schema: Any) -> Any:
         described = super().ser_schema(schema)
         if schema.get("function") is print_datetime:
