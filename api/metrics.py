@@ -74,16 +74,13 @@ class Metrics:
             registry=registry,
             buckets=BUCKETS,
         )
+        services.recorded = self._append_seconds.observe
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request."""
         method = method if method in METHODS else "other"
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(seconds)
-
-    def appended(self, seconds: float) -> None:
-        """Count a recording."""
-        self._append_seconds.observe(seconds)
 
     async def exposition(self, accept: str) -> tuple[bytes, str]:
         """Return what there is in the form that is asked for, and its media type."""

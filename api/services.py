@@ -5,6 +5,7 @@ limits, so that waiting writers leave room for readers. A question is given up w
 its time is over; a recording is never cut off.
 """
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -28,11 +29,16 @@ Answered = TypeVar("Answered")
 
 @dataclass
 class Services:
-    """One ledger as a server asks it."""
+    """One ledger as a server asks it.
+
+    Attributes:
+        recorded: told the seconds that each recording took.
+    """
 
     ledger: Ledger
     settings: Settings
     hub: Hub
+    recorded: Callable[[float], None] = field(default=lambda seconds: None)
     _readers: CapacityLimiter = field(default_factory=partial(CapacityLimiter, READERS))
     _writers: CapacityLimiter = field(default_factory=partial(CapacityLimiter, WRITERS))
 
@@ -59,10 +65,14 @@ class Services:
     async def record(
         self, recording: Callable[..., Answered], *args: Any, **kwargs: Any
     ) -> Answered:
-        """Run a recording in a thread, to its end."""
-        return await to_thread.run_sync(
-            partial(recording, *args, **kwargs), limiter=self._writers
-        )
+        """Run a recording in a thread, to its end, and tell how long it took."""
+        began = time.perf_counter()
+        try:
+            return await to_thread.run_sync(
+                partial(recording, *args, **kwargs), limiter=self._writers
+            )
+        finally:
+            self.recorded(time.perf_counter() - began)
 
     async def reach(self, position: int | None) -> None:
         """Wait until the ledger is at a position, for ``at_least_seconds``.
