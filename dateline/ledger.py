@@ -61,6 +61,7 @@ from dateline.projections.feed import (
     EVERYTHING,
     EventFilter,
     Feed,
+    StoredSubscription,
     Subscription,
     stored,
 )
@@ -428,7 +429,9 @@ class Ledger:
         _check_first(first)
         with self._store.reading() as snapshot:
             asked = [self._points.asked(snapshot, *point) for point in (before, after)]
-            question = self._changed(*(side.point.on for side in asked), topic, policy)
+            question = self._changed(
+                (asked[0].point.on, asked[1].point.on), topic, policy
+            )
             last = ""
             if cursor is not None:
                 page = decode(cursor, 2, *question)
@@ -536,8 +539,8 @@ class Ledger:
         self, before: Basis, after: Basis, *, topic: str | None = None
     ) -> EntryCursors:
         """Return the cursors of an answer's changes, by claim id."""
-        ons = (instant_of(side.known_until) for side in (before, after))
-        question = self._changed(*ons, topic, before.policy)
+        ons = instant_of(before.known_until), instant_of(after.known_until)
+        question = self._changed(ons, topic, before.policy)
         return EntryCursors.of((before.position, after.position), *question)
 
     def register_cursors(self, name: str, basis: RecordBasis) -> EntryCursors:
@@ -556,10 +559,10 @@ class Ledger:
         return "knowledge", self.identity, on, topic, _policy_json(policy), statuses
 
     def _changed(
-        self, before: Instant, after: Instant, topic: str | None, policy: Policy
+        self, ons: tuple[Instant, Instant], topic: str | None, policy: Policy
     ) -> tuple[object, ...]:
         """Return what the cursors of ``changes`` are bound to."""
-        return "changes", self.identity, before, after, topic, _policy_json(policy)
+        return "changes", self.identity, *ons, topic, _policy_json(policy)
 
     # --- the registers ------------------------------------------------------------
 
@@ -731,7 +734,8 @@ class Ledger:
         Iterate over it with ``for`` or ``async for``; close it to end.
         """
         wanted = self.event_filter(topic, claim, source, types)
-        return Subscription(self._store, wanted, after=self.place(after).position)
+        after_position = self.place(after).position
+        return StoredSubscription(self._store, wanted, after=after_position)
 
     def event_filter(
         self,

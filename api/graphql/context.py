@@ -1,0 +1,39 @@
+"""What the resolvers of one operation share."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import strawberry
+
+from dateline.api.access import ANYONE, Caller
+from dateline.api.graphql.loaders import Loaders
+from dateline.api.services import Services
+
+
+async def _nobody_listens(position: int) -> None:
+    pass
+
+
+@dataclass
+class Context:
+    """The ledger as a server asks it, who asks, and what is looked up in batches.
+
+    Attributes:
+        alive: told the head when a subscription had nothing to deliver for a while.
+        connection_params: what a socket's ``connection_init`` brought.
+        is_cut_off: whether the server ended the subscription, and not its client.
+    """
+
+    services: Services
+    caller: Caller = ANYONE
+    alive: Callable[[int], Awaitable[None]] = _nobody_listens
+    connection_params: dict[str, Any] | None = None
+    is_cut_off: bool = False
+    loaders: Loaders = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.loaders = Loaders(self.services)
+
+
+Info = strawberry.Info[Context, None]
