@@ -6,6 +6,7 @@ from the last position seen. The same filter serves catching up and following.
 
 import asyncio
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -208,7 +209,15 @@ class Feed:
             ]
 
 
-class Subscription:
+class Taken(NamedTuple):
+    """What a subscription came upon next, and where it is once that is delivered."""
+
+    recorded: Recorded | None
+    position: int
+    cursor: str | None = None
+
+
+class Subscription(ABC):
     """Events after a position, for ever: iterate over it, also with ``async for``.
 
     ``position`` is the last one passed, also by events that the filter left out: a
@@ -216,13 +225,10 @@ class Subscription:
     ``with`` block, to end the iteration.
     """
 
-    def __init__(self, store: Store, wanted: EventFilter, *, after: int) -> None:
+    def __init__(self, after: int) -> None:
         self.position = after
-        self._store = store
-        self._wanted = wanted
         self._closed = threading.Event()
-        self._ready: Iterator[Recorded] = iter(())
-        self._polling: asyncio.Future[Recorded | None] | None = None
+        self._taking: asyncio.Future[Taken] | None = None
 
     def __iter__(self) -> Iterator[Recorded]:
         return self
@@ -239,35 +245,28 @@ class Subscription:
 
     async def __anext__(self) -> Recorded:
         while not self._closed.is_set():
-            if self._polling is None:
-                poll = asyncio.to_thread(self.poll, _WAIT_SECONDS)
-                self._polling = asyncio.ensure_future(poll)
-            # A cancelled caller leaves the poll, and the event it finds, to the next.
-            recorded = await asyncio.shield(self._polling)
-            self._polling = None
+            if self._taking is None:
+                take = asyncio.to_thread(self._take, _WAIT_SECONDS)
+                self._taking = asyncio.ensure_future(take)
+            # A cancelled caller leaves what is taken meanwhile to the next one.
+            taken = await asyncio.shield(self._taking)
+            self._taking = None
+            recorded = self._deliver(taken)
             if recorded is not None:
                 return recorded
         raise StopAsyncIteration
 
     def poll(self, timeout: float) -> Recorded | None:
         """Return the next event, waiting up to ``timeout`` seconds for one."""
-        recorded = None
-        try:
-            recorded = next(self._ready, None)
-            if recorded is None and self._store.wait(self.position, timeout):
-                self._ready = self._catch_up()
-                recorded = next(self._ready, None)
-        except LedgerClosed:
-            self.close()
-        return recorded
+        return self._deliver(self._take(timeout))
 
-    def _catch_up(self) -> Iterator[Recorded]:
-        with self._store.reading() as cursor:
-            upto = self._store.last_position(cursor)
-        for entry in stored(self._store, self._wanted, after=self.position, upto=upto):
-            self.position = entry.position
-            yield CODEC.decode(entry)
-        self.position = upto
+    @abstractmethod
+    def _take(self, timeout: float) -> Taken: ...
+
+    def _deliver(self, taken: Taken) -> Recorded | None:
+        """Move on; what was taken and not delivered has not been passed."""
+        self.position = taken.position
+        return taken.recorded
 
     def close(self) -> None:
         """End the iteration."""
@@ -283,3 +282,33 @@ class Subscription:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+class StoredSubscription(Subscription):
+    """Follows the log in its store."""
+
+    def __init__(self, store: Store, wanted: EventFilter, *, after: int) -> None:
+        super().__init__(after)
+        self._store = store
+        self._wanted = wanted
+        self._reached = after
+        self._ready: Iterator[Recorded] = iter(())
+
+    def _take(self, timeout: float) -> Taken:
+        recorded = None
+        try:
+            recorded = next(self._ready, None)
+            if recorded is None and self._store.wait(self._reached, timeout):
+                self._ready = self._catch_up()
+                recorded = next(self._ready, None)
+        except LedgerClosed:
+            self.close()
+        return Taken(recorded, self._reached)
+
+    def _catch_up(self) -> Iterator[Recorded]:
+        with self._store.reading() as cursor:
+            upto = self._store.last_position(cursor)
+        for entry in stored(self._store, self._wanted, after=self._reached, upto=upto):
+            self._reached = entry.position
+            yield CODEC.decode(entry)
+        self._reached = upto
