@@ -6,12 +6,15 @@ starts nothing before the first reader of a feed.
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
+from starlette.routing import Route, WebSocketRoute
 
-from dateline.api import problems
-from dateline.api.coding import ContentCoding
+from dateline.api import operations, problems
+from dateline.api.access import Access
+from dateline.api.graphql.app import graphql_app
 from dateline.api.hub import Hub
-from dateline.api.rest import routes as rest_routes
+from dateline.api.metrics import Metrics
+from dateline.api.middleware import middleware
+from dateline.api.rest import routes as rest
 from dateline.api.services import Services
 from dateline.api.settings import Settings
 from dateline.domain.errors import DatelineError
@@ -32,9 +35,16 @@ def create_app(ledger: Ledger, settings: Settings | None = None) -> Starlette:
         ring_events=settings.ring_events,
     )
     services = Services(ledger, settings, hub)
+    access, metrics = Access(settings), Metrics(services)
+    graphql = graphql_app(services)
     app = Starlette(
-        routes=rest_routes.routes(services),
-        middleware=[Middleware(ContentCoding)],
+        routes=[
+            *rest.routes(services),
+            *operations.routes(services, metrics),
+            Route("/graphql", graphql),
+            WebSocketRoute("/graphql", graphql),
+        ],
+        middleware=middleware(access, metrics, settings),
         exception_handlers={
             DatelineError: problems.on_dateline_error,
             HTTPException: problems.on_http_exception,
