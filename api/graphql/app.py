@@ -8,13 +8,20 @@ from dateline.api.graphql.sockets import Sockets
 from dateline.api.services import Services
 
 
-def graphql_app(services: Services) -> ASGIApp:
-    """Return the application that answers GraphQL over a ledger."""
-    schema = build_schema(services.settings)
-    over_http, sockets = OverHTTP(schema, services), Sockets(schema, services)
+class GraphQLApp:
+    """Answers GraphQL over a ledger."""
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        answer = sockets if scope["type"] == "websocket" else over_http
+    def __init__(self, services: Services) -> None:
+        schema = build_schema(services.settings)
+        self._over_http = OverHTTP(schema, services)
+        self._sockets = Sockets(schema, services)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_socket = scope["type"] == "websocket"
+        answer = self._sockets if is_socket else self._over_http
         await answer(scope, receive, send)
 
-    return app
+
+def graphql_app(services: Services) -> ASGIApp:
+    """Return the application that answers GraphQL over a ledger."""
+    return GraphQLApp(services)
