@@ -44,6 +44,8 @@ class Checked(NamedTuple):
     errors: list[GraphQLError]
     weighers: dict[str | None, Weigher]
     """By the operation's name."""
+    plans: dict[tuple[int, ...], Any]
+    """How its lists are completed, as far as that was found out."""
 
 
 Checker = Callable[[str], Checked]
@@ -67,13 +69,13 @@ def checker(schema: GraphQLSchema, settings: Settings) -> Checker:
         except RecursionError:
             pass  # left first: the error would keep all its frames alive
         errors = [refusal(TooDeep("fragments are nested too deeply; ask more simply"))]
-        return Checked(document, errors, {})
+        return Checked(document, errors, {}, {})
 
     def _checked(document: DocumentNode) -> Checked:
         errors = told(validate_document(schema, document, RULES), InvalidDocument)
         errors = errors or excess(document, settings)
         if errors:
-            return Checked(document, errors, {})
+            return Checked(document, errors, {}, {})
         weighers = {
             operation.name.value if operation.name else None: weigher(
                 document, operation, paged
@@ -83,7 +85,7 @@ def checker(schema: GraphQLSchema, settings: Settings) -> Checker:
         }
         for weigh in weighers.values():
             weigh({})  # as deep as with any variables
-        return Checked(document, [], weighers)
+        return Checked(document, [], weighers, {})
 
     return check
 
@@ -106,6 +108,7 @@ class Checks(SchemaExtension):
         with suppress(GraphQLSyntaxError):
             self._checked = self._check(context.query)
             context.graphql_document = self._checked.document
+            context.context.plans = self._checked.plans
         yield
 
     def on_validate(self) -> Iterator[None]:

@@ -22,6 +22,7 @@ class Context:
     Attributes:
         alive: told the head when a subscription had nothing to deliver for a while.
         connection_params: what a socket's ``connection_init`` brought.
+        plans: how the lists of the document are completed; see ``leaves``.
         is_cut_off: whether the server ended the subscription, and not its client.
     """
 
@@ -29,11 +30,19 @@ class Context:
     caller: Caller = ANYONE
     alive: Callable[[int], Awaitable[None]] = _nobody_listens
     connection_params: dict[str, Any] | None = None
+    plans: dict[tuple[int, ...], Callable[[Any], Any] | None] = field(
+        default_factory=dict
+    )
     is_cut_off: bool = False
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:
         self.loaders = Loaders(self.services)
+
+    @property
+    def seconds(self) -> float:
+        """How long a query may take."""
+        return self.services.settings.request_seconds
 
 
 Info = strawberry.Info[Context, None]

@@ -55,7 +55,7 @@ class OverHTTP:
                 transport = _transport(request)
                 if transport is None:
                     media_type = accepted(request.headers.getlist("accept"), _OFFERED)
-                asked = await read_request(request, self._services.settings)
+                asked = await read_request(request)
                 context = Context(self._services, caller_of(scope))
                 if transport is None:
                     response = await self._answer(request, asked, context, media_type)

@@ -3,23 +3,14 @@
 A GET carries the parameters in its URL, a POST in a body of JSON.
 """
 
-import time
 from typing import Any, NamedTuple
 
-import anyio
-import orjson
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from dateline.api.graphql.errors import InvalidRequest
-from dateline.api.problems import (
-    BodyTooLarge,
-    MethodNotAllowed,
-    RequestTimeout,
-    UnsupportedMediaType,
-)
+from dateline.api.problems import MethodNotAllowed, UnsupportedMediaType
+from dateline.api.rest.bodies import decoded
 from dateline.api.rest.media import JSON, content_type
-from dateline.api.settings import Settings
-from dateline.domain.errors import InvalidEncoding, MalformedJSON
 
 METHODS = "GET, POST, OPTIONS"
 
@@ -33,7 +24,7 @@ class Asked(NamedTuple):
     extensions: dict[str, Any] | None
 
 
-async def read_request(request: Request, settings: Settings) -> Asked:
+async def read_request(request: Request) -> Asked:
     """Return the parameters of a request.
 
     Raises:
@@ -44,7 +35,7 @@ async def read_request(request: Request, settings: Settings) -> Asked:
     if request.method != "POST":
         raise MethodNotAllowed("GraphQL is asked by GET or POST", {"Allow": METHODS})
     _check_type(request)
-    return _asked(decoded(await _body(request, settings)))
+    return _asked(decoded(await request.body()))
 
 
 def _from_url(request: Request) -> dict[str, Any]:
@@ -68,49 +59,6 @@ def _check_type(request: Request) -> None:
 
 
 _UTF8 = ("utf-8", "utf8")
-
-
-async def _body(request: Request, settings: Settings) -> bytes:
-    """Return the whole body, if it is not too large and arrives in time."""
-    limit, parts, taken = settings.max_body_bytes, [], 0
-    until = time.monotonic() + settings.body_seconds
-    is_ended = False
-    while not is_ended:
-        with anyio.move_on_after(until - time.monotonic()) as scope:
-            message = await request.receive()
-        if scope.cancelled_caught:
-            raise RequestTimeout(
-                f"the body did not arrive within {settings.body_seconds:g} s",
-                {"Connection": "close"},
-            )
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        parts.append(message.get("body", b""))
-        taken += len(parts[-1])
-        is_ended = not message.get("more_body", False)
-        if taken > limit:
-            raise BodyTooLarge(
-                f"a body has at most {limit:,} bytes here", {"Connection": "close"}
-            )
-    return b"".join(parts)
-
-
-def decoded(raw: bytes) -> Any:
-    """Return what JSON stands for.
-
-    Raises:
-        MalformedJSON. InvalidEncoding.
-    """
-    try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
-        try:
-            raw.decode()
-        except UnicodeDecodeError as malformed:
-            raise InvalidEncoding(f"byte {malformed.start + 1} is not UTF-8") from None
-        raise MalformedJSON(
-            f"not JSON ({error.msg} at character {error.pos + 1})"
-        ) from None
 
 
 def _asked(given: Any) -> Asked:

@@ -1,14 +1,13 @@
 """GraphQL over sockets: graphql-transport-ws, and no other protocol.
 
 https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md. strawberry has the
-protocol; what is decided here is who may connect, how silence is filled, how errors
-are told, and how a socket ends when the server stops.
+protocol; what is decided here is who asks, how silence is filled, how errors are
+told, and how a socket ends when the server stops.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import timedelta
-from logging import getLogger
 from typing import Any
 
 import orjson
@@ -18,7 +17,6 @@ from strawberry import UNSET
 from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.exceptions import ConnectionRejectionError
 from strawberry.http.exceptions import WebSocketDisconnected
-from strawberry.http.websocket_origin import is_same_origin, normalize_origin
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
     BaseGraphQLTransportWSHandler,
@@ -31,17 +29,14 @@ from dateline.api.graphql.context import Context
 from dateline.api.graphql.errors import TooManyOperations, refusal
 from dateline.api.graphql.payloads import encode
 from dateline.api.graphql.schema import Schema
-from dateline.api.problems import Forbidden, RequestError, respond
+from dateline.api.problems import RequestError
 from dateline.api.services import Services
 
 OPERATIONS = 100
 """Operations under way on one socket."""
 
-_BAD_REQUEST = 4400
 _NO_PROTOCOL = 4406
 _RESTARTING = 1012
-
-log = getLogger(__name__)
 
 
 class Sockets:
@@ -53,33 +48,13 @@ class Sockets:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         socket = WebSocket(scope, receive, send)
-        if not self._may_connect(socket.headers):
-            await _deny(socket, Forbidden("this origin may not ask here"))
-        elif GRAPHQL_TRANSPORT_WS_PROTOCOL not in scope["subprotocols"]:
+        if GRAPHQL_TRANSPORT_WS_PROTOCOL not in scope["subprotocols"]:
             await socket.accept()
             reason = f"Subprotocol not acceptable: {GRAPHQL_TRANSPORT_WS_PROTOCOL} is"
             await socket.close(_NO_PROTOCOL, reason)
-        else:
-            await socket.accept(GRAPHQL_TRANSPORT_WS_PROTOCOL)
-            await _Conversation(socket, self._schema, self._services).handle()
-
-    def _may_connect(self, headers: Mapping[str, str]) -> bool:
-        """Tell whether the page that connects may: pages of any origin can try."""
-        origin = headers.get("origin")
-        allowed = self._services.settings.cors_origins
-        return (
-            origin is None
-            or "*" in allowed
-            or is_same_origin(origin, headers.get("host"))
-            or normalize_origin(origin) in map(normalize_origin, allowed)
-        )
-
-
-async def _deny(socket: WebSocket, error: RequestError) -> None:
-    if "websocket.http.response" in socket.scope.get("extensions", {}):
-        await socket.send_denial_response(respond(error))
-    else:
-        await socket.close()
+            return
+        await socket.accept(GRAPHQL_TRANSPORT_WS_PROTOCOL)
+        await _Conversation(socket, self._schema, self._services).handle()
 
 
 class _Terms:
