@@ -12,6 +12,7 @@ from dateline.api import operations, problems
 from dateline.api.access import Access
 from dateline.api.graphql.app import graphql_app
 from dateline.api.hub import Hub
+from dateline.api.logs import named
 from dateline.api.metrics import Metrics
 from dateline.api.middleware import middleware
 from dateline.api.rest import routes as rest
@@ -38,12 +39,14 @@ def create_app(ledger: Ledger, settings: Settings | None = None) -> Starlette:
     access, metrics = Access(settings), Metrics(services)
     graphql = graphql_app(services)
     app = Starlette(
-        routes=[
-            *rest.routes(services),
-            *operations.routes(services, metrics),
-            Route("/graphql", graphql),
-            WebSocketRoute("/graphql", graphql),
-        ],
+        routes=named(
+            [
+                *rest.routes(services),
+                *operations.routes(services, metrics),
+                Route("/graphql", graphql),
+                WebSocketRoute("/graphql", graphql),
+            ]
+        ),
         middleware=middleware(access, metrics, settings),
         exception_handlers={
             DatelineError: problems.on_dateline_error,

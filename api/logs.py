@@ -198,7 +198,7 @@ class _Seen:
             "route": self._route,
             "status": self._status,
             "duration_ms": round(self._seconds * 1_000, 3),
-            "caller": caller.name if caller else None,
+            "caller": caller.name if caller and caller.name else "-",
         }
         log.info(
             "%(method)s %(route)s %(status)d %(duration_ms).1f ms %(caller)s",

@@ -196,6 +196,26 @@ def variable_of(name: str) -> str:
     return f"{ENVIRONMENT}{name.upper()}"
 
 
+def described(name: str) -> str:
+    """Return what a setting is for, with its default."""
+    field = Settings.model_fields[name]
+    assert field.description is not None
+    default = default_of(name)
+    if "Default: " in field.description or default in ("", "false"):
+        return field.description
+    return f"{field.description} Default: {default}."
+
+
+def default_of(name: str) -> str:
+    """Return a setting's default as it would be given; nothing if there is none."""
+    default = Settings.model_fields[name].default
+    if isinstance(default, tuple):
+        return ",".join(default)
+    if isinstance(default, bool):
+        return str(default).lower()
+    return "" if default is None else str(default)
+
+
 def _each(
     words: tuple[str, ...], pattern: re.Pattern[str], what: str
 ) -> tuple[str, ...]:

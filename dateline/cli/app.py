@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from dateline import __version__
-from dateline.cli import asking, demo, following, keeping, output
+from dateline.cli import asking, demo, following, keeping, output, serving
 from dateline.cli.ending import check_unicode, status_of
 
 
@@ -87,3 +87,7 @@ for name, command in (
     ("backup", keeping.backup),
 ):
     app.command(name)(command)
+
+app.command("serve", cls=serving.ServeCommand)(serving.serve)
+app.command("schema")(serving.schema)
+app.add_typer(serving.keys, name="keys")
