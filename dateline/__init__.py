@@ -4,6 +4,8 @@
 as recorded by any moment. Importing this needs no web framework.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from dateline.domain.answers import (
     Answer,
     Basis,
@@ -78,6 +80,9 @@ from dateline.ledger import Ledger, open, parse_policy
 from dateline.projections.feed import Subscription
 from dateline.projections.upkeep import Verified
 
+if TYPE_CHECKING:
+    from dateline.client import Client
+
 __version__ = "0.1.0"
 
 __all__ = [
@@ -100,6 +105,7 @@ __all__ = [
     "ClaimUnfiled",
     "ClaimsLinked",
     "ClaimsUnlinked",
+    "Client",
     "Confidence",
     "ConfirmationWithheld",
     "DatelineError",
@@ -157,3 +163,12 @@ __all__ = [
     "parse_event",
     "parse_policy",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the client when it is asked for: it needs an extra."""
+    if name == "Client":
+        from dateline.client import Client
+
+        return Client
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
