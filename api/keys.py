@@ -28,7 +28,6 @@ from pydantic import (
 )
 
 from dateline.api.settings import InvalidSetting
-from dateline.domain.errors import DatelineError
 
 PREFIX = "dl"
 DEFAULT_FILE = "dateline-keys.json"
@@ -36,7 +35,7 @@ DEFAULT_FILE = "dateline-keys.json"
 log = getLogger(__name__)
 
 
-class UnknownKey(DatelineError):
+class UnknownKey(InvalidSetting):
     """No key has this id."""
 
     code: ClassVar[str] = "unknown_key"
@@ -180,7 +179,7 @@ def revoke(path: Path, id: str) -> Key:
 def _changing(path: Path) -> Iterator[None]:
     """Be the only one to change files in this folder."""
     try:
-        folder = os.open(path.absolute().parent, os.O_RDONLY | os.O_DIRECTORY)
+        folder = os.open(path.resolve().parent, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise _unwritable(path, error) from None
     try:

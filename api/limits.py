@@ -138,7 +138,7 @@ class Rates:
         if not is_allowed:
             error = RateLimited(
                 f"more than {self._rate}; try again in {wait} s",
-                {**told, "Retry-After": wait, **CLOSING},
+                {**told, "Retry-After": wait},
             )
             await refuse(error, scope, receive, send)
             return

@@ -40,7 +40,10 @@ STATUSES: dict[type[DatelineError], int] = {
     errors.DiskFull: 507,
     errors.LedgerClosed: 503,
 }
-"""HTTP statuses by class; a class that is not here has that of its nearest base."""
+"""HTTP statuses by class; a class that is not here has that of its nearest base.
+
+None of these is about how a server is set: it does not run then.
+"""
 
 DENIAL = "websocket.http.response"
 """The extension by which a server lets the opening of a socket be answered."""
@@ -161,6 +164,7 @@ class NotReached(RequestError):
 
     code = "position_not_reached"
     status = 503
+    fault = True
 
     def __init__(self, at_least: int, head: int) -> None:
         super().__init__(
@@ -175,6 +179,7 @@ class NotReady(RequestError):
 
     code = "not_ready"
     status = 503
+    fault = True
 
 
 class Overloaded(RequestError):
@@ -182,6 +187,7 @@ class Overloaded(RequestError):
 
     code = "overloaded"
     status = 503
+    fault = True
 
 
 class ShuttingDown(RequestError):
@@ -189,6 +195,7 @@ class ShuttingDown(RequestError):
 
     code = "shutting_down"
     status = 503
+    fault = True
 
 
 class TooSlow(RequestError):
@@ -196,6 +203,7 @@ class TooSlow(RequestError):
 
     code = "timeout"
     status = 504
+    fault = True
 
 
 class Internal(RequestError):
@@ -203,6 +211,7 @@ class Internal(RequestError):
 
     code = "internal_error"
     status = 500
+    fault = True
 
     def __init__(self) -> None:
         super().__init__(
