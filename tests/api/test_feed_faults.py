@@ -1,0 +1,168 @@
+"""Feeds under fire: the server is killed, connections are cut, and nothing is lost.
+
+A writer records ten thousand events into the ledger's file, past the server. Real
+clients follow through a proxy that cuts connections at random, while the server is
+killed and started again: the Python client, and the npm clients of both GraphQL
+transports. Each must get every event once, in order.
+"""
+
+import json
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+import dateline
+from dateline import Client
+from tests.api.proxy import Proxy, proxying
+from tests.builders import asserted, framed, registered
+from tests.services import has_node_package, require
+
+EVENTS = 10_000
+FOLLOW = Path(__file__).parent / "node" / "follow.mjs"
+
+
+class Restarted:
+    """A server in a process of its own, on one port however often it is killed."""
+
+    def __init__(self, ledger: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._port = free.getsockname()[1]
+        self._ledger = ledger
+        self.deaths = 0
+        self._begin()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    def _begin(self) -> None:
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "dateline", "serve", str(self._ledger)),
+                *("--port", str(self._port), "--ring-events", "64"),
+                *("--log-level", "error"),
+            ],
+            stderr=subprocess.DEVNULL,
+        )
+        while self._process.poll() is None:
+            with suppress(OSError):
+                socket.create_connection(("127.0.0.1", self._port)).close()
+                return
+            time.sleep(0.02)
+        raise AssertionError("the server did not start")
+
+    def kill(self) -> None:
+        """Kill the server without a warning, and start it again."""
+        self._process.kill()
+        self._process.wait()
+        self.deaths += 1
+        self._begin()
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+def write(path: Path) -> None:
+    """Record the events in batches of all sizes, so that it takes some seconds."""
+    chance = random.Random(7)
+    with dateline.open(path) as ledger:
+        left = EVENTS - ledger.position
+        while left:
+            size = min(left, chance.choice((1, 1, 2, 5, 20, 60)))
+            ledger.record(
+                *(
+                    asserted(by=chance.choice("ab"), id=f"e{left - n}")
+                    for n in range(size)
+                )
+            )
+            left -= size
+            time.sleep(chance.uniform(0, 0.02))
+
+
+def cuts(chance: random.Random) -> int | None:
+    """Let most connections live for up to 200 kB of answers."""
+    return chance.choice((None, chance.randrange(200_000)))
+
+
+def followed_by_python(url: str, found: list[int]) -> None:
+    with Client(url) as client, client.subscribe(after=0) as subscription:
+        for recorded in subscription:
+            found.append(recorded.position)
+            if recorded.position == EVENTS:
+                return
+
+
+def followed_by_node(transport: str, url: str, found: list[int]) -> None:
+    node = shutil.which("node")
+    assert node is not None
+    command = [node, str(FOLLOW), transport, f"{url}/graphql", str(EVENTS), "0"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as follower:
+        assert follower.stdout is not None
+        found += [json.loads(line)["position"] for line in follower.stdout]
+
+
+@pytest.mark.slow
+def test_every_client_gets_every_event_once_in_order(tmp_path: Path) -> None:
+    for package in ("graphql-ws", "graphql-sse"):
+        require(f"the npm package {package}", has_node_package(package))
+    path = tmp_path / "war.dateline"
+    with dateline.open(path) as ledger:
+        ledger.record(registered("a"), registered("b"), framed())
+    chance = random.Random(11)
+    server = Restarted(path)
+    found: dict[str, list[int]] = {"python": [], "ws": [], "sse": []}
+    with proxying(server.url) as proxy:
+        proxy.budget = lambda: cuts(chance)
+        followers = [
+            threading.Thread(
+                target=followed_by_python, args=(proxy.url, found["python"])
+            ),
+            *(
+                threading.Thread(
+                    target=followed_by_node,
+                    args=(transport, proxy.url, found[transport]),
+                )
+                for transport in ("ws", "sse")
+            ),
+        ]
+        writer = threading.Thread(target=write, args=(path,))
+        for thread in (*followers, writer):
+            thread.start()
+        disturb(server, proxy, chance, followers)
+        for thread in (*followers, writer):
+            thread.join()
+    server.close()
+
+    assert server.deaths >= 3
+    assert proxy.connections > 3 * server.deaths
+    for positions in found.values():
+        assert positions == list(range(1, EVENTS + 1))
+
+
+def disturb(
+    server: Restarted,
+    proxy: Proxy,
+    chance: random.Random,
+    followers: list[threading.Thread],
+) -> None:
+    """Kill the server five times and cut all connections often, in the meantime."""
+    for number in range(30):
+        time.sleep(chance.uniform(0.05, 0.4))
+        if number % 6 == 5:
+            server.kill()
+        else:
+            proxy.cut()
+        if not all(follower.is_alive() for follower in followers):
+            return
