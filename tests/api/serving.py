@@ -14,9 +14,10 @@ from dateline.api import Settings, create_app
 
 @contextmanager
 def serving(ledger: Ledger, **settings: Any) -> Iterator[str]:
-    """Serve a ledger on a free port; yield the server's URL."""
+    """Serve a ledger on a free port, unless one is set; yield the server's URL."""
     app = create_app(ledger, Settings(**settings))
-    config = uvicorn.Config(app, port=0, log_level="warning", lifespan="off")
+    port = settings.get("port", 0)
+    config = uvicorn.Config(app, port=port, log_level="warning", lifespan="off")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
