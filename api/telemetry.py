@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dateline.api.settings import MissingExtra
 
@@ -13,6 +13,9 @@ except ImportError:
     raise MissingExtra("telemetry", "otel") from None
 
 SERVICE_NAME = "dateline"
+
+_BEGINNINGS = "http.response.start", "websocket.accept"
+"""By then the route is known, and the span has not ended."""
 
 
 def traced(app: ASGIApp) -> ASGIApp:
@@ -55,10 +58,12 @@ class _Named:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         span = trace.get_current_span()
-        try:
-            await self._app(scope, receive, send)
-        finally:
+
+        async def naming(message: Message) -> None:
             route = scope.get("state", {}).get("route")
-            if route is not None:
+            if message["type"] in _BEGINNINGS and route is not None:
                 span.update_name(f"{_method(scope)[0]} {route}")
                 span.set_attribute("http.route", route)
+            await send(message)
+
+        await self._app(scope, receive, naming)
