@@ -1,11 +1,12 @@
 """Questions, answered in JSON at a position that the answer's tag and URL name.
 
-Everything here runs in a thread: a question is one call of the ledger's, and what
-HTTP wants to know of it besides is read off the question or the answer.
+A question is one call of the ledger's, in a thread. What HTTP wants to know of the
+answer besides is read off the question, or off the answer's end.
 """
 
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import orjson
 from starlette.responses import Response
@@ -30,9 +31,26 @@ _NEXT = re.compile(rb'"next":"([^"]+)"\}$')
 _TAIL_BYTES = 1_024
 
 
+class Pinned(NamedTuple):
+    """A question whose points are positions, and the tag of its answer.
+
+    Attributes:
+        positions: those that the caller did not pin by a cursor, by parameter.
+        is_fixed: whether the same request will always be about these positions.
+    """
+
+    query: Query
+    positions: Mapping[str, str]
+    is_fixed: bool
+    tag: str
+
+
 async def ask(call: Call) -> Response:
     """Answer a question at the position it is about now, or was about before."""
-    return await call.services.ask(_answered, call)
+    pinned = _pinned_as_asked(call)
+    if pinned is not None and (response := _known(call, pinned)) is not None:
+        return response
+    return await call.services.ask(_answered, call, pinned)
 
 
 async def describe_ledger(call: Call) -> Response:
@@ -44,45 +62,87 @@ def _described(call: Call) -> Response:
     return answered_with(call, encoded(call.services.ledger.describe()))
 
 
-def _answered(call: Call) -> Response:
-    ledger, operation = call.services.ledger, call.operation
-    assert operation.question is not None
-    query, positions, is_fixed = _pinned(call)
-    asked = query.model_dump(mode="json", by_alias=True, exclude={"at_least"})
-    tag = tag_of(__version__, ledger.identity, operation.path, call.names, asked)
-    headers = validators(call, tag, fixed=is_fixed)
-    if positions and not is_fixed:
-        headers["Content-Location"] = call.url(**positions)
-    held = call.headers(b"if-none-match")
-    if held and is_held(held, tag):
-        return _not_modified(headers)
-    answer = operation.question(ledger, call.names, query)
-    if held and is_any(held):
-        return _not_modified(headers)
+def _answered(call: Call, pinned: Pinned | None) -> Response:
+    """Answer in a thread: the ledger is asked."""
+    ledger, question = call.services.ledger, call.operation.question
+    assert question is not None
+    if pinned is None:
+        pinned = _pinned_now(call)
+        response = _known(call, pinned)
+        if response is not None:
+            return response
+    answer = question(ledger, call.names, pinned.query)
     body = answer if isinstance(answer, bytes) else encoded(answer)
-    if operation.is_paged:
-        found = _NEXT.search(body[-_TAIL_BYTES:])
+    call.api.kept.put(pinned.tag, body)
+    return _response(call, pinned, body)
+
+
+def _known(call: Call, pinned: Pinned) -> Response | None:
+    """Answer without asking the ledger, if the caller or we have the answer."""
+    if is_held(call.headers(b"if-none-match"), pinned.tag):
+        return _not_modified(_headers(call, pinned))
+    body = call.api.kept.get(pinned.tag)
+    return None if body is None else _response(call, pinned, body)
+
+
+def _response(call: Call, pinned: Pinned, body: bytes) -> Response:
+    headers = _headers(call, pinned)
+    if is_any(call.headers(b"if-none-match")):
+        return _not_modified(headers)
+    if call.operation.is_paged:
+        found = _NEXT.search(body, max(0, len(body) - _TAIL_BYTES))
         following = None if found is None else found.group(1).decode()
-        headers["Link"] = links(call, following, **positions)
+        first = headers.get("Content-Location")
+        headers["Link"] = links(first or _first_url(call, pinned), following)
     return Response(body, headers=headers, media_type=JSON)
 
 
-def _pinned(call: Call) -> tuple[Query, dict[str, str], bool]:
-    """Return the question with positions for points, them, and whether they are fixed.
+def _headers(call: Call, pinned: Pinned) -> dict[str, str]:
+    headers = validators(call, pinned.tag, fixed=pinned.is_fixed)
+    if not pinned.is_fixed:
+        headers["Content-Location"] = _first_url(call, pinned)
+    return headers
 
-    The cursor of a later page pins its points itself.
-    """
-    query, changed = call.query, {}
-    positions: dict[str, str] = {}
-    is_fixed = True
-    if getattr(query, "after", None) is None:
-        for name in call.operation.points:
-            moment = _resolved(call.services.ledger, name, getattr(query, name))
-            positions[name] = str(moment.position)
-            is_fixed = is_fixed and moment.is_fixed
-    if "first" in call.operation.query.model_fields:
+
+def _first_url(call: Call, pinned: Pinned) -> str:
+    return call.url(**pinned.positions, after=None)
+
+
+# --- points -------------------------------------------------------------------------
+
+
+def _pinned_as_asked(call: Call) -> Pinned | None:
+    """Pin a question by what the caller gave, if that is positions or a cursor."""
+    if "after" in call.given:
+        return _pinned(call, {}, is_fixed=True)
+    given = {name: call.given.get(name, "") for name in call.operation.points}
+    if not all(text.isascii() and text.isdigit() for text in given.values()):
+        return None
+    positions = {name: text.lstrip("0") or "0" for name, text in given.items()}
+    return _pinned(call, positions, is_fixed=True)
+
+
+def _pinned_now(call: Call) -> Pinned:
+    """Pin a question by where the ledger is now."""
+    moments = {
+        name: _resolved(call.services.ledger, name, getattr(call.query, name))
+        for name in call.operation.points
+    }
+    positions = {name: str(moment.position) for name, moment in moments.items()}
+    is_fixed = all(moment.is_fixed for moment in moments.values())
+    return _pinned(call, positions, is_fixed=is_fixed)
+
+
+def _pinned(call: Call, positions: Mapping[str, str], *, is_fixed: bool) -> Pinned:
+    operation = call.operation
+    changed: dict[str, str | int] = {**positions}
+    if operation.is_paged:
         changed["first"] = first_of(call)
-    return query.model_copy(update={**changed, **positions}), positions, is_fixed
+    query = call.query.model_copy(update=changed)
+    asked = query.model_dump(mode="json", by_alias=True, exclude={"at_least"})
+    identity = call.services.ledger.identity
+    tag = tag_of(__version__, identity, operation.path, call.names, asked)
+    return Pinned(query, positions, is_fixed, tag)
 
 
 def _resolved(ledger: Ledger, name: str, recorded_by: RecordedBy) -> RecordPoint:
@@ -117,12 +177,18 @@ def validators(call: Call, tag: str, *, fixed: bool) -> dict[str, str]:
     }
 
 
-def links(call: Call, following: str | None, **positions: str) -> str:
-    """Return the Link header of a page (RFC 8288)."""
-    found = [f'<{call.url(**positions, after=None)}>; rel="first"']
-    if following is not None:
-        found.append(f'<{call.url(**positions, after=following)}>; rel="next"')
-    return ", ".join(found)
+def links(first: str, following: str | None) -> str:
+    """Return the Link header of a page (RFC 8288).
+
+    Args:
+        first: the URL of the first page.
+        following: the cursor of the next.
+    """
+    link = f'<{first}>; rel="first"'
+    if following is None:
+        return link
+    sign = "&" if "?" in first else "?"
+    return f'{link}, <{first}{sign}after={following}>; rel="next"'
 
 
 def answered_with(call: Call, body: bytes, link: str | None = None) -> Response:

@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 from starlette.types import Receive, Scope
 
 from dateline.api.access import Caller
+from dateline.api.rest.kept import KeptAnswers
 from dateline.api.rest.operations import Operation
 from dateline.api.rest.parameters import Given, Query
 from dateline.api.services import Services
@@ -20,12 +21,14 @@ class Interface:
     Attributes:
         messages: of recent events, as feeds tell them, by cursor.
         documents: what describes the interface, by where it is mounted.
+        kept: answers that were given lately.
     """
 
     services: Services
     operations: Sequence[Operation]
     messages: dict[str, bytes] = field(default_factory=dict)
     documents: dict[str, bytes] = field(default_factory=dict)
+    kept: KeptAnswers = field(default_factory=KeptAnswers)
 
 
 @dataclass(frozen=True, slots=True)

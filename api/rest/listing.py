@@ -76,7 +76,7 @@ def _page(call: Call) -> Response:
             b"}",
         )
     )
-    return answered_with(call, body, links(call, following))
+    return answered_with(call, body, links(call.url(after=None), following))
 
 
 def _find(call: Call, wanted: Wanted, most: int) -> Found:

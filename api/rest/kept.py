@@ -1,0 +1,48 @@
+"""Answers that were given lately, kept in bounded memory.
+
+An answer at a position never changes, so what is kept never goes stale: there is
+nothing to invalidate. The tag of an answer names the ledger, the release, the
+position and the question.
+"""
+
+import threading
+from collections import OrderedDict
+
+KEPT_BYTES = 32 * 2**20
+"""Bytes of answers that are kept."""
+
+_LARGEST_PART = 8
+
+
+class KeptAnswers:
+    """Answers by tag; those asked for longest ago make room. Any thread may use it.
+
+    Args:
+        most_bytes: of all answers; one of more than an eighth of it is not kept.
+    """
+
+    def __init__(self, most_bytes: int = KEPT_BYTES) -> None:
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._bodies: OrderedDict[str, bytes] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, tag: str) -> bytes | None:
+        """Return an answer, if it is kept."""
+        with self._lock:
+            body = self._bodies.get(tag)
+            if body is not None:
+                self._bodies.move_to_end(tag)
+        return body
+
+    def put(self, tag: str, body: bytes) -> None:
+        """Keep an answer."""
+        if len(body) > self._most_bytes // _LARGEST_PART:
+            return
+        with self._lock:
+            if tag not in self._bodies:
+                self._bodies[tag] = body
+                self._bytes += len(body)
+            while self._bytes > self._most_bytes:
+                _, oldest = self._bodies.popitem(last=False)
+                self._bytes -= len(oldest)
