@@ -16,7 +16,16 @@ from dateline.api import Settings, create_app
 def serving(ledger: Ledger, **settings: Any) -> Iterator[str]:
     """Serve a ledger on a free port, unless one is set; yield the server's URL."""
     app = create_app(ledger, Settings(**settings))
-    port = settings.get("port", 0)
+    with running(app, settings.get("port", 0)) as url:
+        try:
+            yield url
+        finally:
+            app.state.services.hub.close()
+
+
+@contextmanager
+def running(app: Any, port: int = 0) -> Iterator[str]:
+    """Serve an application; yield the server's URL."""
     config = uvicorn.Config(app, port=port, log_level="warning", lifespan="off")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
@@ -25,10 +34,8 @@ def serving(ledger: Ledger, **settings: Any) -> Iterator[str]:
         assert thread.is_alive()
         time.sleep(0.01)
     (listening,) = server.servers
-    port = listening.sockets[0].getsockname()[1]
     try:
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     finally:
-        app.state.services.hub.close()
         server.should_exit = True
         thread.join()
