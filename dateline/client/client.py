@@ -397,15 +397,17 @@ class Client:
         asked = self._stream(after, topic, claim, source, wanted)
         self._check_open()
         response = self._server.begin("/events", asked, NDJSON)
-        found = self._listed(response, wanted)
+        found = self._listed(response, wanted, after)
         weakref.finalize(found, response.close)
         return found
 
     def _listed(
-        self, response: httpx.Response, wanted: Collection[str] | None
+        self,
+        response: httpx.Response,
+        wanted: Collection[str] | None,
+        after: int | str,
     ) -> Iterator[Recorded]:
-        position = 0
-        reason = "the list has no end"
+        reason = "there is no line that ends them"
         with closing(response):
             try:
                 for line in _lines(response):
@@ -415,12 +417,12 @@ class Client:
                     if "error" in document:
                         raise error_of(document["error"])
                     recorded = CODEC.decode(LogEntry.from_json(document))
-                    position = recorded.position
+                    after = recorded.position
                     if wanted is None or recorded.type in wanted:
                         yield recorded
             except httpx.RequestError as error:
                 reason = str(error) or type(error).__name__
-        raise StreamCutOff(self.url, reason, position)
+        raise StreamCutOff(self.url, reason, after)
 
     def subscribe(
         self,

@@ -43,13 +43,13 @@ class StreamCutOff(ServerUnreachable):
 
     code: ClassVar[str] = "stream_cut_off"
 
-    def __init__(self, url: str, reason: str, position: int) -> None:
+    def __init__(self, url: str, reason: str, after: int | str) -> None:
         DatelineError.__init__(
             self,
-            f"the events from {url} were cut off after position {position}: {reason}; "
-            "go on after it",
+            f"the events from {url} were cut off: {reason}; ask again for those after "
+            f"{after!r}",
         )
-        self.url, self.reason, self.position = url, reason, position
+        self.url, self.reason, self.after = url, reason, after
 
 
 class RemoteError(DatelineError):

@@ -192,7 +192,7 @@ def test_keys_are_sent_and_scopes_hold(ledger: Ledger, tmp_path: Path) -> None:
             assert [event.recorder for event in reading.events(after=1)] == ["wim"]
 
 
-# --- servers that are none of ours ------------------------------------------------------
+# --- servers that are none of ours --------------------------------------------------
 
 
 def answering(status: int, **answer: Any) -> Client:

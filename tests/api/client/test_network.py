@@ -23,7 +23,7 @@ from dateline.client.server import ATTEMPTS
 from tests.api.client.test_errors import raised
 from tests.api.proxy import Budget, Proxy, proxying
 from tests.api.serving import running, serving
-from tests.builders import asserted, framed, opened, sources
+from tests.builders import asserted, framed, opened, registered, sources
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_a_server_that_wants_to_be_spared_for_long_is_not_waited_for() -> None:
     assert len(requests) == 1
 
 
-# --- recording -----------------------------------------------------------------------
+# --- recording ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("budget", [0, 1, 100, 250])
@@ -199,7 +199,7 @@ def test_each_recording_has_a_key_of_its_own_for_all_its_attempts(
     assert keys[0] != keys[-1]
 
 
-# --- reading one's own writes ----------------------------------------------------------
+# --- reading one's own writes -------------------------------------------------------
 
 
 class Watched(httpx.HTTPTransport):
@@ -268,24 +268,27 @@ def test_a_client_never_reads_less_than_it_recorded(
         assert client.knowledge(on="2024-10-22") == copy.knowledge(on="2024-10-22")
 
 
-# --- lists that end ---------------------------------------------------------------------
+# --- lists that end -----------------------------------------------------------------
 
 
+@pytest.mark.parametrize("budget", [500, 5_000, 20_000, 60_000])
 def test_events_that_are_cut_off_do_not_look_whole(
-    ledger: Ledger, proxy: Proxy
+    budget: int, ledger: Ledger, proxy: Proxy
 ) -> None:
-    ledger.record(*sources("seoul"), framed())
-    proxy.budget = first(1_500)
-    found = []
+    ledger.record(*(registered(f"s{number}") for number in range(3_000)))
+    stored = list(ledger.events(after=1))
+    found: list[dateline.Recorded] = []
 
-    with Client(proxy.url) as client, pytest.raises(StreamCutOff) as caught:
-        for event in client.events():
-            found.append(event)
+    with Client(proxy.url) as client:
+        client.describe()
+        proxy.cut()
+        proxy.budget = first(budget)
+        with pytest.raises(StreamCutOff) as caught:
+            found.extend(client.events(after=1))
+        assert caught.value.after == (found[-1].position if found else 1)
+        found.extend(client.events(after=caught.value.after))
 
-    assert 0 < len(found) < ledger.position
-    assert caught.value.position == found[-1].position
-    assert f"after position {found[-1].position}" in str(caught.value)
-    assert list(ledger.events())[: len(found)] == found
+    assert found == stored
 
 
 def test_events_without_the_line_that_ends_them_do_not_look_whole(
@@ -323,7 +326,7 @@ def test_a_line_ends_at_a_line_feed_and_nowhere_else(
     assert list(client.events()) == list(ledger.events())
 
 
-# --- where servers are -------------------------------------------------------------------
+# --- where servers are --------------------------------------------------------------
 
 
 def test_a_server_may_be_mounted_below_a_path(ledger: Ledger) -> None:
@@ -377,7 +380,7 @@ def test_connections_are_used_again_and_shared_by_threads(
         assert answers == [ledger.describe()] * 16
 
 
-# --- without the extra --------------------------------------------------------------------
+# --- without the extra --------------------------------------------------------------
 
 
 @pytest.mark.parametrize("missing", ["httpx", "httpx_sse", "tenacity"])
