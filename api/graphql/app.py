@@ -3,7 +3,7 @@
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dateline.api.graphql.over_http import OverHTTP
-from dateline.api.graphql.schema import build_schema
+from dateline.api.graphql.schema import schema_for
 from dateline.api.graphql.sockets import Sockets
 from dateline.api.services import Services
 
@@ -12,7 +12,7 @@ class GraphQLApp:
     """Answers GraphQL over a ledger; an object, since routes take functions apart."""
 
     def __init__(self, services: Services) -> None:
-        schema = build_schema(services.settings)
+        schema = schema_for(services.settings)
         self._over_http = OverHTTP(schema, services)
         self._sockets = Sockets(schema, services)
 

@@ -1,6 +1,7 @@
 """The schema as it is served, with its limits, and as it is printed."""
 
 from collections.abc import AsyncGenerator
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import strawberry
@@ -96,6 +97,12 @@ def build_schema(settings: Settings, **options: Any) -> Schema:
     )
     check = checker(schema._schema, settings)
     return schema
+
+
+@lru_cache(maxsize=8)
+def schema_for(settings: Settings) -> Schema:
+    """Return the schema that servers with the same settings share."""
+    return build_schema(settings)
 
 
 def print_schema_text() -> str:
