@@ -204,4 +204,6 @@ def answered_with(call: Call, body: bytes, link: str | None = None) -> Response:
 
 
 def _not_modified(headers: Mapping[str, str]) -> Response:
-    return Response(status_code=304, headers=headers)
+    # What compresses answers says this of them itself, and passes over one without any.
+    vary = f"{headers['Vary']}, Accept-Encoding"
+    return Response(status_code=304, headers={**headers, "Vary": vary})

@@ -55,6 +55,11 @@ class Call:
     def services(self) -> Services:
         return self.api.services
 
+    @property
+    def root(self) -> str:
+        """The path that the application is mounted at, as URLs have it."""
+        return quote(self.scope.get("root_path", "").rstrip("/"))
+
     def headers(self, name: bytes) -> list[str]:
         """Return the values of a header, in lower case named."""
         return headers(self.scope, name)
@@ -70,7 +75,7 @@ class Call:
         path = self.operation.path
         for name, value in self.names.items():
             path = path.replace(f"{{{name}}}", quote(value, safe=""))
-        url = quote(self.scope.get("root_path", "").rstrip("/")) + path
+        url = self.root + path
         return f"{url}?{urlencode(pairs, doseq=True)}" if pairs else url
 
 

@@ -41,8 +41,7 @@ async def describe_interface(call: Call) -> Response:
 
 
 def _described(call: Call) -> Response:
-    root = call.scope.get("root_path", "").rstrip("/")
-    kept = call.api.documents
+    root, kept = call.root, call.api.documents
     if root not in kept:
         settings = call.services.settings
         kept[root] = orjson.dumps(document(call.api.operations, settings, root))

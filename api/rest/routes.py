@@ -34,7 +34,11 @@ def routes(services: Services) -> list[BaseRoute]:
 
 
 class Endpoint:
-    """Everything at one path, as an ASGI application."""
+    """Everything at one path, as an ASGI application.
+
+    HEAD is answered as GET: leaving the body out is the server's part, and what
+    compresses answers has to see it.
+    """
 
     def __init__(self, api: Interface, methods: Mapping[str, Operation]) -> None:
         self._api = api
@@ -53,8 +57,6 @@ class Endpoint:
             response = problems.respond(error, status_of(error, scope["method"]))
         except ClientDisconnect:
             return
-        if scope["method"] == "HEAD" and type(response) is Response:
-            response.body = b""
         await response(scope, receive, send)
 
     async def _response(self, scope: Scope, receive: Receive) -> ASGIApp:
