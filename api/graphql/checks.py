@@ -25,6 +25,7 @@ from dateline.api.graphql.errors import (
     InvalidDocument,
     TooCostly,
     TooDeep,
+    UnknownOperation,
     refusal,
     told,
 )
@@ -42,8 +43,8 @@ class Checked(NamedTuple):
 
     document: DocumentNode
     errors: list[GraphQLError]
-    weighers: dict[str | None, Weigher]
-    """By the operation's name."""
+    weighers: dict[str | None, Weigher | None]
+    """By the operation's name; None: it is a subscription, of unknown cost."""
     plans: dict[tuple[int, ...], Any]
     """How its lists are completed, as far as that was found out."""
 
@@ -77,14 +78,16 @@ def checker(schema: GraphQLSchema, settings: Settings) -> Checker:
         if errors:
             return Checked(document, errors, {}, {})
         weighers = {
-            operation.name.value if operation.name else None: weigher(
-                document, operation, paged
+            operation.name.value if operation.name else None: (
+                None
+                if operation.operation is OperationType.SUBSCRIPTION
+                else weigher(document, operation, paged)
             )
             for operation in operations(document)
-            if operation.operation is not OperationType.SUBSCRIPTION
         }
         for weigh in weighers.values():
-            weigh({})  # as deep as with any variables
+            if weigh is not None:
+                weigh({})  # as deep as with any variables
         return Checked(document, [], weighers, {})
 
     return check
@@ -116,6 +119,9 @@ class Checks(SchemaExtension):
         assert self._checked is not None
         context = self.execution_context
         errors = list(self._checked.errors)
+        if context._provided_operation_name is None and len(self._checked.weighers) > 1:
+            reason = "the document has several operations; name one in operationName"
+            errors.append(refusal(UnknownOperation(reason)))
         weigh = self._checked.weighers.get(context.operation_name)
         if weigh is not None:
             limit = self._settings.graphql_max_cost

@@ -149,28 +149,30 @@ def _told(error: GraphQLError, otherwise: type[RequestError]) -> GraphQLError:
 def reason_for(error: GraphQLError, otherwise: type[RequestError]) -> DatelineError:
     """Return what an error comes to in the ledger's words; log what is a fault."""
     cause = _cause_of(error)
-    if isinstance(cause, DatelineError):
-        return cause
-    if isinstance(cause, GraphQLSyntaxError):
-        is_long = _TOO_LONG.fullmatch(cause.message) is not None
-        return (TooManyTokens if is_long else InvalidSyntax)(cause.message)
-    if isinstance(cause, GraphQLError):
-        if error.path is None:
-            return otherwise(error.message)
-        if isinstance(cause, StrawberryInputCoercionError) or error.message.startswith(
-            "Argument "
-        ):
+    match cause:
+        case DatelineError():
+            return cause
+        case MissingQueryError():
+            return InvalidRequest("the request has no query; send a document")
+        case InvalidOperationTypeError():
+            return _out_of_place(cause.operation_type)
+        case CannotGetOperationTypeError():
+            return UnknownOperation(
+                "the document has no operation"
+                if cause.operation_name is None
+                else f"the document has no operation named {cause.operation_name!r}"
+            )
+        case GraphQLSyntaxError():
+            is_long = _TOO_LONG.fullmatch(cause.message) is not None
+            return (TooManyTokens if is_long else InvalidSyntax)(cause.message)
+        case StrawberryInputCoercionError():
             return InvalidVariables(error.message)
-    if isinstance(cause, MissingQueryError):
-        return InvalidRequest("the request has no query; send a document")
-    if isinstance(cause, InvalidOperationTypeError):
-        return _out_of_place(cause.operation_type)
-    if isinstance(cause, CannotGetOperationTypeError):
-        return UnknownOperation(
-            "the document has no operation"
-            if cause.operation_name is None
-            else f"the document has no operation named {cause.operation_name!r}"
-        )
+        case GraphQLError() if error.path is None:
+            return otherwise(error.message)
+        case _ if error.path is None and otherwise is InvalidDocument:
+            return otherwise(error.message)  # a literal that cannot even be read
+        case _ if error.message.startswith(("Argument ", "Variable ")):
+            return InvalidVariables(error.message)
     log.error("a fault of GraphQL's at %s", error.path, exc_info=cause)
     return Internal()
 

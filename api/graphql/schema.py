@@ -18,7 +18,7 @@ from strawberry.types.execution import PreExecutionError
 
 from dateline.api.graphql.answered import read
 from dateline.api.graphql.checks import Checks, checker
-from dateline.api.graphql.errors import InvalidDocument, InvalidVariables, told
+from dateline.api.graphql.errors import InvalidVariables, told
 from dateline.api.graphql.events import EVENT_TYPES
 from dateline.api.graphql.leaves import LeafExecutor
 from dateline.api.graphql.mutations import Mutation
@@ -61,10 +61,7 @@ class Schema(strawberry.Schema):
 
 def _with_codes(result: Result) -> Result:
     if result.errors:
-        is_early = isinstance(result, PreExecutionError)
-        result.errors = told(
-            result.errors, InvalidDocument if is_early else InvalidVariables
-        )
+        result.errors = told(result.errors, InvalidVariables)
     return result
 
 
