@@ -27,7 +27,7 @@ from dateline.projections.feed import EventFilter
 
 LAST_EVENT_ID = "Last-Event-ID"
 
-_KEPT = 256
+KEPT_MESSAGES = 256
 """Messages of events that are kept written."""
 
 _HEADERS = {"Cache-Control": "no-cache", "Vary": "Accept"}
@@ -105,17 +105,18 @@ async def _messages(
     cursor = ledger.cursor(place.position, place.claim)
     yield _message("heartbeat", {"position": head}, cursor)
     try:
-        async with aclosing(news) as told:
-            async for one in told:
+        async with aclosing(news) as coming:
+            async for one in coming:
                 cursor = one.cursor
-                yield _told(one, call.api.messages)
+                yield told(one, call.api.messages)
     except DatelineError as error:
         yield _message("error", problem_of(error, "GET"))
         return
     yield _message("end", {"reason": "shutting_down", "cursor": cursor}, cursor)
 
 
-def _told(one: News, kept: dict[str, bytes]) -> bytes:
+def told(one: News, kept: dict[str, bytes]) -> bytes:
+    """Return the message that tells a reader of something."""
     match one:
         case Delivered(entry, cursor, _):
             return _kept(entry, cursor, kept)
@@ -130,7 +131,7 @@ def _kept(entry: LogEntry, cursor: str, kept: dict[str, bytes]) -> bytes:
     message = kept.get(cursor)
     if message is None:
         message = kept[cursor] = _message(entry.type, entry.to_json(), cursor)
-        if len(kept) > _KEPT:
+        if len(kept) > KEPT_MESSAGES:
             del kept[next(iter(kept))]
     return message
 

@@ -63,13 +63,18 @@ def test_options_says_what_there_is(story: Ledger, rest: Rest, path: str) -> Non
     assert ("accept-post" in response.headers) == ("POST" in methods)
 
 
-@pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "POST", "BREW"])
+@pytest.mark.parametrize(
+    "path, method",
+    [
+        (path, method)
+        for path in PATHS
+        for method in ("PUT", "PATCH", "DELETE", "POST", "BREW")
+        if (method, path) not in {(one.method, one.path) for one in OPERATIONS}
+    ],
+)
 def test_another_method_is_told_which_there_are(
     story: Ledger, rest: Rest, path: str, method: str
 ) -> None:
-    if method in {one.method for one in OPERATIONS if one.path == path}:
-        pytest.skip("it is taken")
     response = rest.client.request(method, url_of(path))
     assert refusal(response, 405)["code"] == "method_not_allowed"
     assert "GET" in response.headers["allow"].split(", ")
