@@ -18,8 +18,8 @@ from dateline.api.settings import Settings
 
 TAGS = {
     "Claims": "What was known of claims at a point of public and of record time.",
-    "Registers": "Sources, topics and documents, as they stood at a position.",
     "Log": "The log itself: what was recorded, in order, and recording more.",
+    "Registers": "Sources, topics and documents, as they stood at a position.",
     "Service": "The interface, described by itself.",
 }
 COMMON_ERRORS = (400, 406, 429, 500, 503, 504)

@@ -9,10 +9,13 @@ import httpx
 import orjson
 import pytest
 from httpx_sse import EventSource, ServerSentEvent
+from sse_starlette.sse import AppStatus
 
 import dateline
 from dateline import Ledger, Policy
 from dateline.api import Settings, create_app
+from dateline.api.hub import Delivered
+from dateline.api.rest.feeds import KEPT_MESSAGES, told
 from dateline.domain.answers import as_json
 from dateline.domain.errors import LedgerDamaged
 from dateline.projections.feed import Feed
@@ -178,6 +181,17 @@ def test_whoever_goes_away_is_forgotten(story: Ledger) -> None:
         assert hub.readers == 0
 
 
+def test_feeds_heed_nothing_but_their_hub(
+    story: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library's flag is the process's; another server in it may be stopping."""
+    monkeypatch.setattr(AppStatus, "should_exit", True)
+    with serving(story) as url, following(url, after=0) as messages:
+        assert len(news(messages, story.position)) == story.position
+        story.record(opened("grain"))
+        assert documents(news(messages, 1))[0]["topic"] == "grain"
+
+
 # --- changes ------------------------------------------------------------------------
 
 
@@ -292,20 +306,14 @@ def test_a_feed_is_not_buffered_on_its_way(story: Ledger) -> None:
 
 
 def test_messages_are_written_once_for_all(story: Ledger) -> None:
-    from dateline.api.hub import Delivered
-    from dateline.api.rest.feeds import KEPT_MESSAGES, told
-
+    page = story.feed.page(story.event_filter(), after=0, upto=story.position)
+    one, *others = [Delivered(one.entry, str(n), 9) for n, one in enumerate(page.told)]
     kept: dict[str, bytes] = {}
-    entries = [
-        told_.entry
-        for told_ in story.feed.page(
-            story.event_filter(), after=0, upto=story.position
-        ).told
-    ]
-    first = [told(Delivered(one, f"c{one.position}", 9), kept) for one in entries]
-    again = [told(Delivered(one, f"c{one.position}", 9), kept) for one in entries]
-    assert all(one is other for one, other in zip(first, again, strict=True))
-    for number in range(2 * KEPT_MESSAGES):
-        told(Delivered(entries[0], f"other{number}", 9), kept)
+    message = told(one, kept)
+    assert orjson.loads(message.partition(b"data: ")[2]) == stored(story)[0]
+    assert [told(other, kept) for other in others]
+    assert told(one, kept) is message
+    for number in range(KEPT_MESSAGES):
+        told(one._replace(cursor=f"later{number}"), kept)
     assert len(kept) == KEPT_MESSAGES
-    assert orjson.loads(first[0].split(b"data: ")[1]) == stored(story)[0]
+    assert told(one, kept) == message
