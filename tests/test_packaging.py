@@ -85,5 +85,9 @@ def test_importing_dateline_needs_neither_a_web_framework_nor_a_terminal() -> No
 
     assert "dateline" in imported
     assert imported.isdisjoint(
-        {"dateline.api", "rich", "starlette", "strawberry", "typer", "uvicorn"}
+        {
+            *("dateline.api", "starlette", "strawberry", "uvicorn"),
+            *("dateline.client", "httpx", "httpx_sse", "tenacity"),
+            *("rich", "typer"),
+        }
     )

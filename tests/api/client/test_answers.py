@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import dateline
 from dateline import Client, DatelineError, Ledger, Status
 from tests.api.serving import serving
 from tests.strategies import Script, ledgers, points, policies
+from tests.test_docs import column
 from tests.test_laws import log_of, policy_of, recorded
 
 EVENT_TYPES = ("ClaimAsserted", "ClaimDenied", "RecordVoided", "LedgerOpened")
@@ -239,3 +241,11 @@ def told(recorded: dateline.Recorded) -> dict[str, Any]:
     """Return what does not depend on the clock and on chance."""
     chance = {"id", "recorded_at", "salts", "hash"}
     return {k: v for k, v in recorded.stored.items() if k not in chance}
+
+
+def test_each_method_is_documented() -> None:
+    page = Path(__file__).parents[3] / "docs" / "reference" / "python.md"
+    named = {name.partition("(")[0] for name in column(page.read_text("utf-8"), 0)}
+    attributes = {"url", "title", "timezone", "identity"}
+
+    assert {f"Client.{name}" for name in public(Client).keys() - attributes} <= named
