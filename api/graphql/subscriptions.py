@@ -14,11 +14,15 @@ from dateline.api.access import Scope
 from dateline.api.graphql import questions
 from dateline.api.graphql.answered import Answered
 from dateline.api.graphql.arguments import Policy, without_null_defaults
-from dateline.api.graphql.context import Info
+from dateline.api.graphql.context import Context, Info
 from dateline.api.graphql.inputs import EventFilter, as_filter, as_policy
 from dateline.api.graphql.types import Change, Event, told
 from dateline.api.hub import Heartbeat
+from dateline.api.services import Services
+from dateline.cursors import Place
 from dateline.domain.answers import as_json
+from dateline.domain.rule import Policy as PolicyModel
+from dateline.projections.feed import EventFilter as Wanted
 
 From = Annotated[
     str | None,
@@ -67,13 +71,17 @@ async def events(
         EventFilter | None, strawberry.argument(description="Which events are wanted.")
     ] = None,
 ) -> AsyncGenerator[Any]:
-    """Yield the events after a place, then those that come."""
-    context = info.context
-    context.caller.check(Scope.READ)
-    services = context.services
+    """Check what is asked; return the events after a place, then those that come."""
+    services = _services(info)
     wanted = await services.ask(services.ledger.event_filter, **as_filter(filter))
     place = await services.ask(services.ledger.place, after)
-    async with aclosing(services.hub.events(wanted, place)) as feed:
+    return _events(info.context, wanted, place)
+
+
+async def _events(
+    context: Context, wanted: Wanted, place: Place
+) -> AsyncGenerator[Delivery]:
+    async with aclosing(context.services.hub.events(wanted, place)) as feed:
         async for one in feed:
             if isinstance(one, Heartbeat):
                 await context.alive(one.head)
@@ -92,14 +100,21 @@ async def changes(
     policy: Policy = None,
     after: From = None,
 ) -> AsyncGenerator[Any]:
-    """Yield what each event after a place changed, then what those that come change."""
-    context = info.context
-    context.caller.check(Scope.READ)
-    services = context.services
+    """Check what is asked; return what each event changed, then what those to come do.
+
+    The topic must be there: a feed of a misspelt one would be silent for ever.
+    """
+    services = _services(info)
     asked = questions.read_policy(as_policy(policy))
     await services.ask(services.ledger.event_filter, topic)
     place = await services.ask(services.ledger.place, after)
-    async with aclosing(services.hub.changes(topic, asked, place)) as feed:
+    return _changes(info.context, topic, asked, place)
+
+
+async def _changes(
+    context: Context, topic: str | None, policy: PolicyModel, place: Place
+) -> AsyncGenerator[Delivery]:
+    async with aclosing(context.services.hub.changes(topic, policy, place)) as feed:
         async for one in feed:
             if isinstance(one, Heartbeat):
                 await context.alive(one.head)
@@ -107,6 +122,11 @@ async def changes(
                 change = Answered(as_json(one.change), {"position": one.position})
                 yield Delivery({"cursor": one.cursor}, change)
     context.is_cut_off = True
+
+
+def _services(info: Info) -> Services:
+    info.context.caller.check(Scope.READ)
+    return info.context.services
 
 
 def followed(description: str, resolver: Any) -> Any:

@@ -1,11 +1,13 @@
 """GraphQL over HTTP: statuses, media types, bodies; the audits cover the rest."""
 
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
 from dateline import Ledger
+from dateline.api import keys
 from tests.api.graphql.asking import GRAPHQL_JSON, PATH, GraphQL, asking, refusal
 from tests.api.graphql.documents import RECORD
 
@@ -220,31 +222,36 @@ def test_a_browser_gets_no_page_unless_it_is_wanted(graphql: GraphQL) -> None:
 
 
 def test_a_scope_that_does_not_reach_records_nothing(
-    ledger: Ledger, graphql: GraphQL, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, tmp_path: Path
 ) -> None:
-    from dateline.api.access import Caller, Scope
-    from dateline.api.graphql import over_http
-
-    reader = Caller("reader", Scope.READ)
-    monkeypatch.setattr(over_http, "caller_of", lambda scope: reader)
+    path = tmp_path / "keys.json"
+    _, token = keys.add(path, "read", "reader")
     head = ledger.position
-    events = [{"topicOpened": {"topic": "t", "title": "T"}}]
-    assert graphql.code(RECORD, events=events) == "forbidden"
-    assert ledger.position == head
-    assert graphql.data("{ ledger { position } }") == {"ledger": {"position": head}}
+    with asking(ledger, keys=path) as graphql:
+        graphql.client.headers["authorization"] = f"Bearer {token}"
+        events = [{"topicOpened": {"topic": "t", "title": "T"}}]
+        assert graphql.code(RECORD, events=events) == "forbidden"
+        assert ledger.position == head
+        assert graphql.data("{ ledger { position } }") == {"ledger": {"position": head}}
 
 
-def test_the_caller_records_what_names_nobody(
-    ledger: Ledger, graphql: GraphQL, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from dateline.api.access import Caller, Scope
-    from dateline.api.graphql import over_http
+def test_who_has_no_key_is_not_answered(ledger: Ledger, tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    keys.add(path, "admin")
+    with asking(ledger, keys=path) as graphql:
+        response = graphql.post({"query": "{ __typename }"})
+        assert response.status_code == 401
+        assert response.json()["code"] == "unauthorized"
 
-    desk = Caller("desk", Scope.RECORD)
-    monkeypatch.setattr(over_http, "caller_of", lambda scope: desk)
-    events = [
-        {"topicOpened": {"topic": "t", "title": "T"}},
-        {"topicOpened": {"topic": "u", "title": "U", "recorder": "ann"}},
-    ]
-    graphql.data(RECORD, events=events)
+
+def test_the_caller_records_what_names_nobody(ledger: Ledger, tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    _, token = keys.add(path, "record", "desk")
+    with asking(ledger, keys=path) as graphql:
+        graphql.client.headers["authorization"] = f"Bearer {token}"
+        events = [
+            {"topicOpened": {"topic": "t", "title": "T"}},
+            {"topicOpened": {"topic": "u", "title": "U", "recorder": "ann"}},
+        ]
+        graphql.data(RECORD, events=events)
     assert [event.recorder for event in ledger.events(after=1)] == ["desk", "ann"]
