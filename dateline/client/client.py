@@ -454,6 +454,9 @@ class Client:
         )
         with self._lock:
             self._subscriptions.add(subscription)
+            is_closed = self._is_closed
+        if is_closed:  # by another thread, meanwhile
+            subscription.close()
         return subscription
 
     # --- how it is asked ------------------------------------------------------------

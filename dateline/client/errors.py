@@ -100,7 +100,7 @@ def error_of(
         return told
     kind = RemoteFault if status >= 500 else RemoteError
     return kind(
-        sentence,
+        sentence.removeprefix(f"{values.get('where')}: "),
         status=status,
         request_id=request_id,
         values={**values, "code": code},

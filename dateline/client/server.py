@@ -32,7 +32,7 @@ from dateline.client.errors import (
     ServerUnreachable,
     error_of,
 )
-from dateline.domain.errors import DatelineError, InvalidQuestion
+from dateline.domain.errors import DatelineError, InvalidQuestion, LedgerClosed
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
@@ -233,7 +233,12 @@ class Server:
         timeout: httpx.Timeout | None = None,
         stream: bool = False,
     ) -> httpx.Response:
-        """Send one request; return an answer that is good and of the type asked for."""
+        """Send one request; return an answer that is good and of the type asked for.
+
+        Raises:
+            Passing: another attempt may succeed. DatelineError: what the server says.
+            LedgerClosed: the client is closed, by another thread perhaps.
+        """
         headers = {"Accept": JSON, **(headers or {})}
         request = self._http.build_request(
             method,
@@ -248,6 +253,10 @@ class Server:
                 response.read()
         except httpx.RequestError as error:
             raise self.lost(error) from error
+        except RuntimeError as error:
+            if self._http.is_closed:
+                raise LedgerClosed from error
+            raise
         if not response.is_success:
             raise self._refusal(response)
         if _media_type(response) != headers["Accept"]:

@@ -1,6 +1,7 @@
 """What a server refuses is raised by the client as the library raises it."""
 
 import inspect
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,12 @@ import pytest
 from dateline import Client, DatelineError, Ledger
 from dateline.api import keys, problems
 from dateline.api.problems import RequestError
-from dateline.client.errors import RemoteError, RemoteFault
+from dateline.client.errors import (
+    OutcomeUnknown,
+    RemoteError,
+    RemoteFault,
+    ServerUnreachable,
+)
 from dateline.domain import errors
 from tests.api.serving import serving
 from tests.builders import asserted, framed, sources
@@ -190,6 +196,44 @@ def test_keys_are_sent_and_scopes_hold(ledger: Ledger, tmp_path: Path) -> None:
             assert raised(reading.record, framed()).code == "forbidden"
             writing.record(framed())
             assert [event.recorder for event in reading.events(after=1)] == ["wim"]
+
+
+def test_a_refusal_of_an_item_names_it_once() -> None:
+    problem = problems.problem_of(problems.NotFound("gone").at("line 3", 3))
+
+    with answering(404, json=problem) as client:
+        found = raised(client.describe)
+
+    assert str(found) == "line 3: gone"
+    assert (found.where, found.item) == ("line 3", 3)
+
+
+def test_closing_while_others_ask_is_told_as_such(client: Client) -> None:
+    ready = threading.Barrier(9)
+    found: list[DatelineError] = []
+
+    def ask() -> None:
+        ready.wait()
+        try:
+            while True:
+                client.record(framed())
+        except DatelineError as error:
+            found.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    ready.wait()
+    client.close()
+    for thread in threads:
+        thread.join()
+
+    assert len(found) == 8
+    assert {type(error) for error in found} <= {
+        errors.LedgerClosed,
+        OutcomeUnknown,
+        ServerUnreachable,
+    }
 
 
 # --- servers that are none of ours --------------------------------------------------
