@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import dateline
 from dateline import Client, DatelineError, Ledger, Status
 from tests.api.serving import serving
+from tests.builders import asserted, filed, framed, opened, rated, reworded, sources
 from tests.strategies import Script, ledgers, points, policies
 from tests.test_docs import column
 from tests.test_laws import log_of, policy_of, recorded
@@ -249,3 +250,18 @@ def test_each_method_is_documented() -> None:
     attributes = {"url", "title", "timezone", "identity"}
 
     assert {f"Client.{name}" for name in public(Client).keys() - attributes} <= named
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="the server takes events with an idempotency key for events with ids",
+)
+def test_what_is_in_force_is_not_recorded_again(client: Client) -> None:
+    client.record(*sources("seoul"), framed(), opened("t"))
+    events = asserted(), filed("t"), reworded("Otherwise"), rated("A")
+    first = client.record(*events)
+    again = client.record(*events)
+
+    assert [event.new for event in first.events] == [True] * 4
+    assert [event.new for event in again.events] == [False] * 4
+    assert again.position == first.position == client.position
