@@ -11,6 +11,7 @@ from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from dateline.api.access import caller_of
+from dateline.api.graphql import ide
 from dateline.api.graphql.context import Context
 from dateline.api.graphql.errors import DocumentError
 from dateline.api.graphql.payloads import (
@@ -51,6 +52,8 @@ class OverHTTP:
         try:
             if request.method == "OPTIONS":
                 response = Response(status_code=204, headers={"Allow": METHODS})
+            elif self._services.settings.ide and ide.is_browser(request):
+                response = ide.page()
             else:
                 transport = _transport(request)
                 if transport is None:
