@@ -117,6 +117,12 @@ class BoundedProtocol(HttpToolsProtocol):
         """Refuse what is not HTTP, or what a callback of the parser refused."""
         self._refuse(self._refusal or RequestError("this is not HTTP", CLOSING))
 
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._is_in_head and not self.transport.is_closing():
+            self._unset_keepalive_if_required()
+            self._expect_head()
+
     # --- what the parser finds ---
 
     def on_message_begin(self) -> None:
@@ -215,6 +221,9 @@ class _Lingering(asyncio.Transport):
 
     def close(self) -> None:
         self._protocol.close()
+
+    def abort(self) -> None:
+        self._wire.abort()
 
     def is_closing(self) -> bool:
         return self._protocol.is_closing

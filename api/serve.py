@@ -5,30 +5,36 @@ requests under way have their time. A recording that has begun is never cut off.
 again, the process ends at once: a ledger survives that, too.
 """
 
+import asyncio
 import ipaddress
 import math
 import resource
 import signal
 import socket
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from logging import getLogger
 from types import FrameType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import uvicorn
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dateline.api import logs
 from dateline.api.access import Access
 from dateline.api.app import create_app
-from dateline.api.connections import bounded
+from dateline.api.connections import LINGER_SECONDS, bounded
 from dateline.api.hub import Hub
-from dateline.api.limits import LOOPBACK_HOSTS
+from dateline.api.limits import CLOSING, LOOPBACK_HOSTS
+from dateline.api.problems import ShuttingDown, refuse
 from dateline.api.settings import InvalidSetting, Settings
 from dateline.ledger import Ledger
 
 SPARE_FILES = 256
 """Open files besides connections: the ledger, its threads, and what else there is."""
+
+_TICK_SECONDS = 0.05
 
 log = getLogger(__name__)
 
@@ -67,6 +73,39 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._hub.close()
         await super().shutdown(sockets)
+        if self.server_state.tasks:  # told to give up; a recording goes on to its end
+            await asyncio.wait(self.server_state.tasks)
+        connections: set[Any] = set(self.server_state.connections)
+        for connection in connections:
+            connection.transport.close()
+        until = time.monotonic() + LINGER_SECONDS
+        while self.server_state.connections and time.monotonic() < until:
+            await asyncio.sleep(_TICK_SECONDS)
+        for connection in connections & self.server_state.connections:
+            connection.transport.abort()
+
+
+class _Stoppable:
+    """Answers for requests that are given up because the server is being stopped."""
+
+    def __init__(self, app: ASGIApp, hub: Hub) -> None:
+        self._app, self._hub = app, hub
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_begun = False
+
+        async def begun(message: Message) -> None:
+            nonlocal is_begun
+            is_begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, begun)
+        except asyncio.CancelledError:
+            if is_begun or not self._hub.is_closing:
+                raise
+            error = ShuttingDown("the server is being stopped", CLOSING)
+            await refuse(error, scope, receive, send)
 
 
 def serve(ledger: Ledger, settings: Settings, listening: Callable[[str], None]) -> None:
@@ -78,28 +117,20 @@ def serve(ledger: Ledger, settings: Settings, listening: Callable[[str], None]) 
     Raises:
         InsecureAddress. AddressUnavailable. InvalidSetting: another setting.
     """
-    logs.configure(settings)
-    access = Access(settings)
     found = _resolve(settings.host, settings.port)
-    is_loopback = all(_is_loopback(address) for _, address in found)
-    if not (is_loopback or access.is_on or settings.insecure):
-        raise InsecureAddress(
-            f"others can reach {settings.host!r}, and no keys are set; make some with "
-            "'dateline keys add' and give --keys, or give --insecure"
-        )
-    if is_loopback and not access.is_on and not settings.allowed_hosts:
-        names = (*LOOPBACK_HOSTS, settings.host)
-        settings = settings.model_copy(update={"allowed_hosts": names})
-    app = create_app(ledger, settings)
-    if settings.telemetry:
-        from dateline.api.telemetry import export
-
-        export()
+    settings = _secured(settings, found)
     sockets = _bind(settings.host, found)
     try:
+        logs.configure(settings)
+        app = create_app(ledger, settings)
+        if settings.telemetry:
+            from dateline.api.telemetry import export
+
+            export()
         _allow_files(settings.max_connections)
+        hub: Hub = app.state.services.hub
         config = uvicorn.Config(
-            app,
+            _Stoppable(app, hub),
             http=bounded(settings),
             ws="websockets-sansio",
             ws_max_size=settings.max_body_bytes,
@@ -110,8 +141,7 @@ def serve(ledger: Ledger, settings: Settings, listening: Callable[[str], None]) 
             timeout_graceful_shutdown=math.ceil(settings.shutdown_seconds),
         )
         url = _url(settings.host, sockets[0])
-        server = _Server(config, app.state.services.hub, lambda: listening(url))
-        server.run(sockets)
+        _Server(config, hub, lambda: listening(url)).run(sockets)
     finally:
         for bound in sockets:
             bound.close()
@@ -134,6 +164,21 @@ def _resolve(host: str, port: int) -> Sequence[_Address]:
     return list(
         dict.fromkeys((family, (str(at[0]), int(at[1]))) for family, *_, at in found)
     )
+
+
+def _secured(settings: Settings, found: Sequence[_Address]) -> Settings:
+    """Return settings under which nobody gets further than they should."""
+    is_on = Access(settings).is_on
+    is_loopback = all(_is_loopback(address) for _, address in found)
+    if not (is_loopback or is_on or settings.insecure):
+        raise InsecureAddress(
+            f"others can reach {settings.host!r}, and no keys are set; make some with "
+            "'dateline keys add' and give --keys, or give --insecure"
+        )
+    if is_loopback and not is_on and not settings.allowed_hosts:
+        names = (*LOOPBACK_HOSTS, settings.host)
+        return settings.model_copy(update={"allowed_hosts": names})
+    return settings
 
 
 def _is_loopback(address: tuple[str, int]) -> bool:
@@ -170,7 +215,7 @@ def _allow_files(connections: int) -> None:
     """Let the process have as many open files as it takes connections."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = connections + SPARE_FILES
-    if soft in (resource.RLIM_INFINITY,) or soft >= wanted:
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
         return
     allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     with suppress(ValueError, OSError):

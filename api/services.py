@@ -5,6 +5,7 @@ limits, so that waiting writers leave room for readers. A question is given up w
 its time is over; a recording is never cut off.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import anyio
-from anyio import CapacityLimiter, to_thread
+from anyio import CancelScope, CapacityLimiter, to_thread
 
 from dateline.api.hub import Hub
 from dateline.api.problems import NotReached, TooSlow
@@ -65,14 +66,28 @@ class Services:
     async def record(
         self, recording: Callable[..., Answered], *args: Any, **kwargs: Any
     ) -> Answered:
-        """Run a recording in a thread, to its end, and tell how long it took."""
+        """Run a recording in a thread, to its end, and tell how long it took.
+
+        A recording cannot be taken back, so whoever gives it up waits for it; when
+        the server is being stopped, it is answered all the same.
+        """
         began = time.perf_counter()
-        try:
-            return await to_thread.run_sync(
-                partial(recording, *args, **kwargs), limiter=self._writers
+        with CancelScope(shield=True):
+            running = asyncio.ensure_future(
+                to_thread.run_sync(
+                    partial(recording, *args, **kwargs), limiter=self._writers
+                )
             )
-        finally:
-            self.recorded(time.perf_counter() - began)
+            try:
+                outcome = await asyncio.shield(running)
+            except asyncio.CancelledError:
+                await asyncio.wait([running])
+                if not self.hub.is_closing:
+                    raise
+                outcome = running.result()
+            finally:
+                self.recorded(time.perf_counter() - began)
+        return outcome
 
     async def reach(self, position: int | None) -> None:
         """Wait until the ledger is at a position, for ``at_least_seconds``.

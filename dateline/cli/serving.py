@@ -7,6 +7,7 @@ import inspect
 import os
 import sys
 from datetime import UTC, datetime
+from logging import getLogger
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -67,9 +68,11 @@ def serve(context: typer.Context, ledger: parameters.LedgerPath) -> None:
     with dateline.open(ledger, create=False) as opened:
 
         def listening(url: str) -> None:
-            today = datetime.now(UTC).date()
-            _tell(f"serving {ledger!r} at {url}")
-            _tell(f"try {url}/v1/knowledge?on={today}")
+            tell = (
+                getLogger("dateline").info if settings.log_format == "json" else _tell
+            )
+            tell(f"serving {ledger!r} at {url}")
+            tell(f"try {url}/v1/knowledge?on={datetime.now(UTC).date()}")
 
         serve(opened, settings, listening)
 

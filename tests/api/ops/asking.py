@@ -17,7 +17,7 @@ from dateline import Ledger
 from dateline.api import Settings, create_app
 
 PATIENCE_SECONDS = 30
-URL = re.compile(r"at (http://\S+)")
+URL = re.compile(r"at (http://[\w.:\[\]-]+)")
 
 
 @contextlib.contextmanager
