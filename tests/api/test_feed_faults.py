@@ -12,9 +12,9 @@ import shutil
 import socket
 import subprocess
 import sys
-import threading
 import time
-from contextlib import suppress
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -94,23 +94,23 @@ def cuts(chance: random.Random) -> int | None:
     return chance.choice((None, chance.randrange(200_000)))
 
 
-def followed_by_python(url: str, found: list[int]) -> None:
+def followed_by_python(url: str) -> list[int]:
+    found = []
     with Client(url) as client, client.subscribe(after=0) as subscription:
         for recorded in subscription:
             found.append(recorded.position)
             if recorded.position == EVENTS:
-                return
+                break
+    return found
 
 
-def followed_by_node(transport: str, url: str, found: list[int]) -> None:
+def followed_by_node(transport: str, url: str) -> list[int]:
     node = shutil.which("node")
     assert node is not None
     command = [node, str(FOLLOW), transport, f"{url}/graphql", str(EVENTS), "0"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as follower:
-        assert follower.stdout is not None
-        found += [json.loads(line)["position"] for line in follower.stdout]
+    done = subprocess.run(command, capture_output=True, check=False, text=True)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line)["position"] for line in done.stdout.splitlines()]
 
 
 @pytest.mark.slow
@@ -122,32 +122,25 @@ def test_every_client_gets_every_event_once_in_order(tmp_path: Path) -> None:
         ledger.record(registered("a"), registered("b"), framed())
     chance = random.Random(11)
     server = Restarted(path)
-    found: dict[str, list[int]] = {"python": [], "ws": [], "sse": []}
-    with proxying(server.url) as proxy:
+    with (
+        closing(server),
+        proxying(server.url) as proxy,
+        ThreadPoolExecutor() as threads,
+    ):
         proxy.budget = lambda: cuts(chance)
-        followers = [
-            threading.Thread(
-                target=followed_by_python, args=(proxy.url, found["python"])
-            ),
-            *(
-                threading.Thread(
-                    target=followed_by_node,
-                    args=(transport, proxy.url, found[transport]),
-                )
-                for transport in ("ws", "sse")
-            ),
+        writing = threads.submit(write, path)
+        following = [
+            threads.submit(followed_by_python, proxy.url),
+            threads.submit(followed_by_node, "ws", proxy.url),
+            threads.submit(followed_by_node, "sse", proxy.url),
         ]
-        writer = threading.Thread(target=write, args=(path,))
-        for thread in (*followers, writer):
-            thread.start()
-        disturb(server, proxy, chance, followers)
-        for thread in (*followers, writer):
-            thread.join()
-    server.close()
+        disturb(server, proxy, chance, following)
+        writing.result()
+        found = [follower.result() for follower in following]
 
     assert server.deaths >= 3
     assert proxy.connections > 3 * server.deaths
-    for positions in found.values():
+    for positions in found:
         assert positions == list(range(1, EVENTS + 1))
 
 
@@ -155,7 +148,7 @@ def disturb(
     server: Restarted,
     proxy: Proxy,
     chance: random.Random,
-    followers: list[threading.Thread],
+    following: list[Future[list[int]]],
 ) -> None:
     """Kill the server five times and cut all connections often, in the meantime."""
     for number in range(30):
@@ -164,5 +157,5 @@ def disturb(
             server.kill()
         else:
             proxy.cut()
-        if not all(follower.is_alive() for follower in followers):
+        if any(follower.done() for follower in following):
             return
