@@ -83,6 +83,7 @@ class Services:
             except asyncio.CancelledError:
                 await asyncio.wait([running])
                 if not self.hub.is_closing:
+                    running.exception()  # seen to, so that nobody is warned of it
                     raise
                 outcome = running.result()
             finally:

@@ -14,8 +14,10 @@ out, and what is generated from the code.
 """
 
 import contextlib
+import importlib
 import io
 import os
+import pkgutil
 import re
 import socket
 import subprocess
@@ -424,10 +426,14 @@ def every_error(
 ) -> Iterator[type[errors.DatelineError]]:
     yield base
     for derived in base.__subclasses__():
-        yield from every_error(derived)
+        if derived.__module__.startswith("dateline."):
+            yield from every_error(derived)
 
 
 def test_the_page_of_errors_names_every_code_with_its_exit_status() -> None:
+    for module in pkgutil.walk_packages(dateline.__path__, "dateline."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
     raised = {
         error.code: "1" if error.fault else "2"
         for error in every_error(errors.DatelineError)
@@ -453,7 +459,11 @@ def test_the_page_of_the_command_line_names_every_option() -> None:
 
     assert sections.keys() == commands.keys()
     for name, command in commands.items():
-        for parameter in command.params:
+        within: Mapping[str, Any] = getattr(command, "commands", {})
+        for parameter in (
+            *command.params,
+            *(one for inner in within.values() for one in inner.params),
+        ):
             for option in (*parameter.opts, *parameter.secondary_opts):
                 if option.startswith("-"):
                     assert re.search(rf"{option}(?![\w-])", sections[name]), option

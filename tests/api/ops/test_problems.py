@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 
 import dateline.api
+import dateline.client
 from dateline.api import problems
 from dateline.api.problems import RequestError, problem_of, respond, status_of
 from dateline.api.settings import InvalidSetting
 from dateline.domain.errors import DatelineError, UnknownClaim
 
-for module in pkgutil.walk_packages(dateline.api.__path__, "dateline.api."):
-    importlib.import_module(module.name)
+for package in (dateline.api, dateline.client):
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        importlib.import_module(module.name)
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "errors.md"
 
@@ -29,9 +31,13 @@ def below(kind: type[DatelineError]) -> Iterator[type[DatelineError]]:
             yield from below(derived)
 
 
-ANSWERED = [
-    kind for kind in below(DatelineError) if not issubclass(kind, InvalidSetting)
-]
+def is_answered(kind: type[DatelineError]) -> bool:
+    """Tell whether a server answers with it: not when set wrong, and no client."""
+    is_of_client = kind.__module__.startswith("dateline.client.")
+    return not (is_of_client or issubclass(kind, InvalidSetting))
+
+
+ANSWERED = [kind for kind in below(DatelineError) if is_answered(kind)]
 
 
 def status_by_class(kind: type[DatelineError]) -> int:
@@ -67,9 +73,8 @@ def test_the_page_of_errors_has_the_status_of_each() -> None:
 
     assert dict(rows) == {
         DatelineError.code: "–",
+        **{kind.code: "–" for kind in below(DatelineError)},
         **{kind.code: str(status_by_class(kind)) for kind in ANSWERED},
-        InvalidSetting.code: "–",
-        **{kind.code: "–" for kind in below(InvalidSetting)},
     }
 
 
