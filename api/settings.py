@@ -94,7 +94,8 @@ class Settings(BaseSettings):
         None, description="File with the key (PEM, JWK or JWK set) that JWTs verify by."
     )
     jwt_algorithms: Words = Field(
-        ("RS256", "ES256", "EdDSA"), description="Algorithms that JWTs may use."
+        ("RS256", "ES256", "EdDSA", "Ed25519"),
+        description="Algorithms that JWTs may use.",
     )
     jwt_issuer: str | None = Field(None, description="The `iss` that JWTs must have.")
     jwt_audience: str | None = Field(None, description="The `aud` they must have.")

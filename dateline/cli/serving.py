@@ -162,7 +162,7 @@ def _tell(sentence: str) -> None:
 
 def _flags() -> list[Any]:
     """Return an option for each setting, as the model of the settings has it."""
-    from dateline.api.settings import Settings, flag_of
+    from dateline.api.settings import Settings, described, flag_of
 
     options = []
     for name, field in Settings.model_fields.items():
@@ -171,7 +171,7 @@ def _flags() -> list[Any]:
         if field.annotation is bool:
             kind, flag = bool | None, f"{flag}/--no-{flag.removeprefix('--')}"
         option = typer.Option(
-            flag, metavar=_metavar(field.annotation), help=field.description
+            flag, metavar=_metavar(field.annotation), help=described(name)
         )
         options.append(
             inspect.Parameter(

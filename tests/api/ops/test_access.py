@@ -3,6 +3,7 @@
 import base64
 import hmac
 import json
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +29,7 @@ from dateline.api.access import (
     caller_of,
 )
 from dateline.api.problems import Forbidden, RequestError, Unauthorized
-from dateline.api.settings import InvalidSetting, Settings
+from dateline.api.settings import InvalidSetting, MissingExtra, Settings
 from dateline.api.tokens import LEEWAY_SECONDS
 from tests.api.ops.asking import asking, bearer
 
@@ -202,6 +203,7 @@ def test_a_token_picks_no_algorithm(sign: Sign, key: jwk.ECKey, jwt_key: Path) -
         ("RSA", 2048, "RS256"),
         ("EC", "P-256", "ES256"),
         ("OKP", "Ed25519", "EdDSA"),
+        ("OKP", "Ed25519", "Ed25519"),
     ],
 )
 @pytest.mark.parametrize("form", ["pem", "jwk", "set"])
@@ -236,6 +238,16 @@ def test_what_is_no_key_is_refused(content: str, tmp_path: Path) -> None:
 
     with pytest.raises(InvalidSetting):
         Access(Settings(jwt_key=path))
+
+
+def test_without_the_extra_it_is_named(
+    jwt_key: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "joserfc", None)
+    monkeypatch.delitem(sys.modules, "dateline.api.tokens")
+
+    with pytest.raises(MissingExtra, match=r"install 'dateline\[jwt\]'"):
+        Access(Settings(jwt_key=jwt_key))
 
 
 def test_an_algorithm_that_there_is_not_is_refused(jwt_key: Path) -> None:
