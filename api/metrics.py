@@ -44,6 +44,7 @@ class Metrics:
             registry=registry,
             buckets=BUCKETS,
         )
+        self._by_kind: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.in_flight = Gauge(
             "dateline_requests_in_flight",
             "Requests under way, feeds left out.",
@@ -78,9 +79,17 @@ class Metrics:
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request."""
-        method = method if method in METHODS else "other"
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(method, route).observe(seconds)
+        kind = (method if method in METHODS else "other"), route, status
+        found = self._by_kind.get(kind)
+        if found is None:
+            method, _, _ = kind
+            found = self._by_kind[kind] = (
+                self._requests.labels(method, route, str(status)),
+                self._seconds.labels(method, route),
+            )
+        requests, duration = found
+        requests.inc()
+        duration.observe(seconds)
 
     async def exposition(self, accept: str) -> tuple[bytes, str]:
         """Return what there is in the form that is asked for, and its media type."""
