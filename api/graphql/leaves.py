@@ -31,6 +31,7 @@ from graphql import (
     OperationType,
     SelectionSetNode,
     Undefined,
+    get_nullable_type,
     is_leaf_type,
 )
 from graphql.execution.collect_fields import FieldDetailsList
@@ -38,8 +39,10 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.field import StrawberryField
 
+from dateline.api.graphql.answered import read
 from dateline.api.graphql.errors import refusal
 from dateline.api.graphql.references import BY_ID, ById, asks_only
+from dateline.api.graphql.scalars import TEXTS
 from dateline.api.problems import TooSlow
 
 Get = Callable[[Any], Any]
@@ -178,48 +181,81 @@ class LeafExecutor(StrawberryGraphQLCoreExecutionContext):
     ) -> "_Field":
         nodes = [detail.node for detail in details]
         if nodes[0].name.value == "__typename":
-            return _Field(name, lambda _: parent.name, _leaf(GraphQLString))
+            typename = _leaf(GraphQLString)
+            return _Field(name, None, lambda _: parent.name, str, typename)
         field = self.schema.get_field(parent, nodes[0].name.value)
         if field is None or field.args or nodes[0].arguments:
             raise Unusual
-        return _Field(name, _get(field, nodes), self._value(field.type, details))
+        entry, get = _get(field, nodes)
+        as_it_is = _as_it_is(get_nullable_type(field.type))
+        return _Field(name, entry, get, as_it_is, self._value(field.type, details))
 
 
 class _Field(NamedTuple):
-    """A field of a response: its name, where its value is, how it is completed."""
+    """A field of a response.
+
+    Attributes:
+        entry: the name of the source's entry that it is, if it is one.
+        get: what resolves it otherwise.
+        as_it_is: the class of values that need no completing.
+    """
 
     name: str
+    entry: str | None
     get: Get
+    as_it_is: type | None
     complete: Complete
 
 
-def _get(field: GraphQLField, nodes: list[FieldNode]) -> Get:
-    """Return what resolves a plain field of strawberry's."""
+def _get(field: GraphQLField, nodes: list[FieldNode]) -> tuple[str | None, Get]:
+    """Return what resolves a plain field of strawberry's: an entry, or a function."""
     told = field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
     if not isinstance(told, StrawberryField) or told.extensions or told.is_async:
         raise Unusual
     if told.base_resolver is None:
-        read, name = told.default_resolver, told.python_name
-        return lambda source: read(source, name)
+        default, name = told.default_resolver, told.python_name
+        entry = name if default is read else None
+        return entry, lambda source: default(source, name)
     resolve: Any = told.base_resolver.wrapped_func
     by_id: ById | None = getattr(resolve, BY_ID, None)
     if by_id is not None and asks_only(nodes, by_id.fields):
-        return by_id.resolve
+        return None, by_id.resolve
     if list(told.base_resolver.signature.parameters) != ["root"]:
         raise Unusual
-    return resolve  # type: ignore[no-any-return]
+    return None, resolve
 
 
 # --- completing ---------------------------------------------------------------------
 
 
 def _object_of(fields: tuple[_Field, ...]) -> Complete:
-    def complete(source: Any) -> dict[str, Any]:
-        if not _is_plain(type(source)):
-            raise _unusual(source)
-        return {name: complete(get(source)) for name, get, complete in fields}
-
-    return complete
+    """Return a function that is written for these fields, as dataclasses do it."""
+    lines = [
+        "def complete(source):",
+        "    if not (known.get(type(source)) or is_plain(type(source))):",
+        "        raise unusual(source)",
+    ]
+    names: dict[str, Any] = {
+        "known": _KNOWN,
+        "is_plain": _is_plain,
+        "unusual": _unusual,
+    }
+    if any(field.entry is not None for field in fields):
+        lines.append("    entries = source.json")
+    for n, (_, entry, get, as_it_is, complete) in enumerate(fields):
+        names |= {f"get{n}": get, f"class{n}": as_it_is, f"complete{n}": complete}
+        value = f"get{n}(source)" if entry is None else f"entries[{entry!r}]"
+        if as_it_is is None:
+            lines.append(f"    value{n} = complete{n}({value})")
+        else:
+            lines.append(f"    value{n} = {value}")
+            lines.append(f"    if type(value{n}) is not class{n}:")
+            lines.append(f"        value{n} = complete{n}(value{n})")
+    pairs = (f"{field.name!r}: value{n}" for n, field in enumerate(fields))
+    lines.append(f"    return {{{', '.join(pairs)}}}")
+    exec("\n".join(lines), names)  # of names that GraphQL's grammar allows, and numbers
+    complete_all: Complete = names["complete"]
+    return complete_all
 
 
 def _list_of(inner: Complete) -> Complete:
@@ -233,7 +269,7 @@ def _list_of(inner: Complete) -> Complete:
 
 def _leaf(kind: Any) -> Complete:
     coerce = kind.coerce_output_value
-    as_it_is = _AS_IT_IS.get(kind)
+    as_it_is = _as_it_is(kind)
 
     def complete(value: Any) -> Any:
         of = type(value)
@@ -265,12 +301,12 @@ def _leaf(kind: Any) -> Complete:
     return complete
 
 
-_AS_IT_IS: dict[Any, type] = {
-    GraphQLString: str,
-    GraphQLID: str,
-    GraphQLBoolean: bool,
-}
-"""Scalars that leave values of a type as they are."""
+def _as_it_is(kind: Any) -> type | None:
+    """Return the class of values that a scalar leaves as they are, if there is one."""
+    if kind is GraphQLBoolean:
+        return bool
+    is_text = kind in (GraphQLString, GraphQLID) or str(kind) in TEXTS
+    return str if is_text and is_leaf_type(kind) else None
 
 
 def _unusual(value: Any) -> Unusual:

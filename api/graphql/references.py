@@ -38,7 +38,10 @@ class Named(NamedTuple):
 
     def unread(self, id: str, basis: Basis) -> Answered:
         """Return it by its id alone."""
-        return Answered({"id": id, **dict(self.known)}, basis)
+        json = {"id": id}
+        if self.known:
+            json.update(self.known)
+        return Answered(json, basis)
 
 
 SOURCE = Named(Kind.SOURCE)

@@ -25,6 +25,9 @@ def _datetime(value: object) -> str:
     return value
 
 
+TEXTS = frozenset(("DateTime",))
+"""The scalars that are texts, and printed as they are."""
+
 SCALARS: dict[object, ScalarDefinition] = {
     Long: strawberry.scalar(
         name="Long",
