@@ -8,6 +8,7 @@ import strawberry
 
 from dateline.api.access import ANYONE, Caller
 from dateline.api.graphql.loaders import Loaders
+from dateline.api.graphql.shared import Shared
 from dateline.api.services import Services
 
 
@@ -20,6 +21,7 @@ class Context:
     """The ledger as a server asks it, who asks, and what is looked up in batches.
 
     Attributes:
+        shared: what the readers of feeds share.
         alive: told the head when a subscription had nothing to deliver for a while.
         connection_params: what a socket's ``connection_init`` brought.
         plans: how the lists of the document are completed; see ``leaves``.
@@ -28,6 +30,7 @@ class Context:
 
     services: Services
     caller: Caller = ANYONE
+    shared: Shared = field(default_factory=Shared)
     alive: Callable[[int], Awaitable[None]] = _nobody_listens
     connection_params: dict[str, Any] | None = None
     plans: dict[tuple[int, ...], Callable[[Any], Any] | None] = field(

@@ -13,6 +13,7 @@ the stock path, from the beginning of the list. So resolvers that take nothing b
 
 from asyncio import iscoroutine
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import anyio
@@ -161,9 +162,23 @@ class LeafExecutor(StrawberryGraphQLCoreExecutionContext):
             return _list_of(self._value(kind.of_type, details))
         if is_leaf_type(kind):
             return _leaf(kind)
-        if isinstance(kind, GraphQLObjectType) and kind.is_type_of is None:
+        if isinstance(kind, GraphQLObjectType):
             return self._object(kind, details)
-        raise Unusual
+        return self._abstract(kind, details)
+
+    def _abstract(self, kind: Any, details: FieldDetailsList) -> Complete:
+        """Return what completes values of an interface or a union.
+
+        No type is asked with an ``info``; one that wants it raises, and is left alone.
+        """
+        resolve = kind.resolve_type
+        plans: dict[str, Complete] = {}
+        for each in self.schema.get_possible_types(kind):
+            with suppress(Unusual):
+                plans[each.name] = self._object(each, details)
+        if resolve is None or not plans:
+            raise Unusual
+        return lambda source: plans[resolve(source, None, kind)](source)
 
     def _object(self, kind: GraphQLObjectType, details: FieldDetailsList) -> Complete:
         fields = []
@@ -174,7 +189,8 @@ class LeafExecutor(StrawberryGraphQLCoreExecutionContext):
             if any(detail.fragment_variable_values for detail in each):
                 raise Unusual
             fields.append(self._field(name, kind, each))
-        return _object_of(tuple(fields))
+        complete, is_type_of = _object_of(tuple(fields)), kind.is_type_of
+        return complete if is_type_of is None else _checked(is_type_of, complete)
 
     def _field(
         self, name: str, parent: GraphQLObjectType, details: FieldDetailsList
@@ -256,6 +272,17 @@ def _object_of(fields: tuple[_Field, ...]) -> Complete:
     exec("\n".join(lines), names)  # of names that GraphQL's grammar allows, and numbers
     complete_all: Complete = names["complete"]
     return complete_all
+
+
+def _checked(is_type_of: Callable[..., Any], complete: Complete) -> Complete:
+    """Return what completes objects of a type that tells them from others."""
+
+    def complete_checked(source: Any) -> Any:
+        if is_type_of(source, None) is not True:
+            raise Unusual
+        return complete(source)
+
+    return complete_checked
 
 
 def _list_of(inner: Complete) -> Complete:

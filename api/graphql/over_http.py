@@ -22,6 +22,7 @@ from dateline.api.graphql.payloads import (
 )
 from dateline.api.graphql.requests import METHODS, Asked, read_request
 from dateline.api.graphql.schema import Schema
+from dateline.api.graphql.shared import Shared
 from dateline.api.graphql.streams import MULTIPART, SSE, framed
 from dateline.api.problems import respond, status_of
 from dateline.api.rest.media import EVENT_STREAM, JSON, accepted
@@ -45,6 +46,7 @@ class OverHTTP:
     def __init__(self, schema: Schema, services: Services) -> None:
         self._schema = schema
         self._services = services
+        self._shared = Shared()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -59,7 +61,7 @@ class OverHTTP:
                 if transport is None:
                     media_type = accepted(request.headers.getlist("accept"), _OFFERED)
                 asked = await read_request(request)
-                context = Context(self._services, caller_of(scope))
+                context = Context(self._services, caller_of(scope), self._shared)
                 if transport is None:
                     response = await self._answer(request, asked, context, media_type)
                 else:

@@ -11,6 +11,7 @@ import orjson
 from dateline.api.graphql.answered import Answered, Basis
 from dateline.api.graphql.connections import Known, Page
 from dateline.api.graphql.loaders import flat
+from dateline.api.hub import Changed
 from dateline.cursors import EntryCursors
 from dateline.domain import answers
 from dateline.domain.answers import as_json
@@ -190,7 +191,14 @@ def register(
 
 def told(entries: Iterable[LogEntry]) -> list[Answered]:
     """Return events; what they name is as it stood when they were recorded."""
-    return [
-        Answered(flat(CODEC.decode(entry)), {"position": entry.position})
-        for entry in entries
-    ]
+    return [event(entry) for entry in entries]
+
+
+def event(entry: LogEntry) -> Answered:
+    """Return an event; what it names is as it stood when it was recorded."""
+    return Answered(flat(CODEC.decode(entry)), {"position": entry.position})
+
+
+def change(changed: Changed) -> Answered:
+    """Return a change; what it names is as it stood at its position."""
+    return Answered(as_json(changed.change), {"position": changed.position})

@@ -6,13 +6,14 @@ told, and how a socket ends when the server stops.
 """
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import timedelta
+from logging import getLogger
 from typing import Any
 
 import orjson
 from starlette.types import Receive, Scope, Send
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from strawberry import UNSET
 from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.exceptions import ConnectionRejectionError
@@ -29,6 +30,7 @@ from dateline.api.graphql.context import Context
 from dateline.api.graphql.errors import TooManyOperations, refusal
 from dateline.api.graphql.payloads import encode
 from dateline.api.graphql.schema import Schema
+from dateline.api.graphql.shared import Shared
 from dateline.api.problems import RequestError
 from dateline.api.services import Services
 
@@ -37,6 +39,9 @@ OPERATIONS = 100
 
 _NO_PROTOCOL = 4406
 _RESTARTING = 1012
+_FAULT = 1011
+
+log = getLogger(__name__)
 
 
 class Sockets:
@@ -45,6 +50,7 @@ class Sockets:
     def __init__(self, schema: Schema, services: Services) -> None:
         self._schema = schema
         self._services = services
+        self._shared = Shared()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         socket = WebSocket(scope, receive, send)
@@ -54,7 +60,7 @@ class Sockets:
             await socket.close(_NO_PROTOCOL, reason)
             return
         await socket.accept(GRAPHQL_TRANSPORT_WS_PROTOCOL)
-        await _Conversation(socket, self._schema, self._services).handle()
+        await _Conversation(socket, self._schema, self._services, self._shared).handle()
 
 
 class _Terms:
@@ -88,7 +94,9 @@ class _Terms:
 class _Conversation(BaseGraphQLTransportWSHandler[Context, None]):
     """One socket from its first message to its last."""
 
-    def __init__(self, socket: WebSocket, schema: Schema, services: Services) -> None:
+    def __init__(
+        self, socket: WebSocket, schema: Schema, services: Services, shared: Shared
+    ) -> None:
         terms: Any = _Terms(socket.scope)
         super().__init__(
             view=terms,
@@ -102,6 +110,8 @@ class _Conversation(BaseGraphQLTransportWSHandler[Context, None]):
         )
         self._terms: _Terms = terms
         self._services = services
+        self._shared = shared
+        self._socket = socket
 
     async def handle_message(self, message: Any) -> None:
         """Check a message's shape, and that there is room, before it is acted on."""
@@ -122,7 +132,7 @@ class _Conversation(BaseGraphQLTransportWSHandler[Context, None]):
         """Execute an operation and send what it yields."""
         caller = self._terms.caller
         assert caller is not None
-        context = Context(self._services, caller, self._ping)
+        context = Context(self._services, caller, self._shared, self._ping)
         try:
             results: AsyncGenerator[Any] = await self.schema.stream(
                 operation.query,
@@ -137,13 +147,26 @@ class _Conversation(BaseGraphQLTransportWSHandler[Context, None]):
                         return
                     await operation.send_next(result)
             if context.is_cut_off:
-                await self.websocket.close(_RESTARTING, "The server stops")
+                await self._hang_up(_RESTARTING, "The server stops")
             else:
                 await operation.send_operation_message(
                     {"id": operation.id, "type": "complete"}
                 )
         except WebSocketDisconnected:
-            pass
+            return
+        except Exception:
+            if self._is_open:  # else another operation has hung up
+                log.exception("an operation on a socket failed")
+                await self._hang_up(_FAULT, "Internal error")
+
+    @property
+    def _is_open(self) -> bool:
+        return self._socket.application_state is not WebSocketState.DISCONNECTED
+
+    async def _hang_up(self, code: int, reason: str) -> None:
+        if self._is_open:
+            with suppress(WebSocketDisconnect):
+                await self.websocket.close(code, reason)
 
     async def _ping(self, position: int) -> None:
         await self.send_message({"type": "ping", "payload": {"position": position}})

@@ -20,7 +20,6 @@ from dateline.api.graphql.types import Change, Event, told
 from dateline.api.hub import Heartbeat
 from dateline.api.services import Services
 from dateline.cursors import Place
-from dateline.domain.answers import as_json
 from dateline.domain.rule import Policy as PolicyModel
 from dateline.projections.feed import EventFilter as Wanted
 
@@ -86,7 +85,7 @@ async def _events(
             if isinstance(one, Heartbeat):
                 await context.alive(one.head)
             else:
-                (event,) = questions.told((one.entry,))
+                event = context.shared.once(one.entry, questions.event)
                 yield Delivery({"cursor": one.cursor}, event)
     context.is_cut_off = True
 
@@ -119,7 +118,7 @@ async def _changes(
             if isinstance(one, Heartbeat):
                 await context.alive(one.head)
             else:
-                change = Answered(as_json(one.change), {"position": one.position})
+                change = questions.change(one)
                 yield Delivery({"cursor": one.cursor}, change)
     context.is_cut_off = True
 

@@ -56,6 +56,10 @@ def by_id(root: Answered) -> Any:
     return Answered({"id": root.json["id"]}, root.basis)
 
 
+def itself(root: Answered) -> Any:
+    return root
+
+
 def named(root: Answered, info: strawberry.Info) -> Any:
     """Know an object by its id, or look it up."""
     if asks_only(info._raw_info.field_nodes, frozenset(("id", "__typename"))):
@@ -72,7 +76,10 @@ class Named:
 
     @classmethod
     def resolve_type(cls, value: Answered, *_: object) -> str:
-        return "Other"
+        text = value.json.get("text")
+        if text == "12":
+            raise ValueError("a type that is an error")
+        return "Another" if text is None else "Other"
 
 
 @strawberry.type
@@ -82,6 +89,15 @@ class Other(Named):
     @classmethod
     def is_type_of(cls, *_: object) -> bool:
         return True
+
+
+@strawberry.type
+class Another(Named):
+    flag: bool = told()
+
+    @classmethod
+    def is_type_of(cls, value: Answered, *_: object) -> bool:
+        return value.json.get("number") != 2
 
 
 @strawberry.type
@@ -107,8 +123,9 @@ class Thing:
     children: "list[Thing]" = told(parts("children"))
     maybe: "list[Thing | None] | None" = told(parts("children"))
     named: "Thing" = told(named)
-    other: Other | None = told(by_id)
-    face: Named | None = told(by_id)
+    other: Other | None = told(itself)
+    face: Named | None = told(itself)
+    faces: list[Named] = told(parts("children"))
 
 
 def roots_of(root: Any) -> Any:
@@ -127,7 +144,9 @@ class Query:
 
 
 SCHEMA = strawberry.Schema(
-    Query, config=StrawberryConfig(default_resolver=read, scalar_map=SCALARS)
+    Query,
+    config=StrawberryConfig(default_resolver=read, scalar_map=SCALARS),
+    types=(Another,),
 )._schema
 
 
@@ -204,7 +223,8 @@ def selections(draw: st.DrawFn, depth: int) -> str:
     if kind == 2:
         parts_.append(f"...{draw(directives())} {{ {draw(fields(depth))} }}")
     if kind == 3:
-        parts_.append("other { id text } face { id __typename }")
+        face = "{ id __typename ... on Another { flag } ... on Other { text } }"
+        parts_.append(f"other {{ id text }} face {face} faces {face}")
     return "{ " + " ".join(parts_) + " }"
 
 
@@ -327,6 +347,7 @@ def stock_objects(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         "a: id ...f",
         "computed child { id } named { id __typename } children { strict { id } }",
         "id @include(if: $yes) text @skip(if: $yes)",
+        "face { id ... on Other { text } } other { text } faces { __typename }",
     ],
 )
 def test_plain_selections_are_completed_by_plans(
@@ -349,7 +370,8 @@ def test_plain_selections_are_completed_by_plans(
         ("argued", PLAIN),
         ("informed", PLAIN),
         ("named { text }", PLAIN),
-        ("face { id }", PLAIN),
+        ("face { id ... on Other { text } }", {**PLAIN, "text": "12"}),
+        ("faces { id }", {**PLAIN, "children": [{**PLAIN, "text": None}]}),
         ("id", {**PLAIN, "id": None}),
         ("computed", {**PLAIN, "number": 0}),
         ("text", {**PLAIN, "text": Oddity("x")}),

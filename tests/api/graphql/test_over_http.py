@@ -42,6 +42,7 @@ def body(**parameters: Any) -> bytes:
         (body(query="query" * 400), 400, "graphql_syntax"),
         (body(query="\x00"), 400, "graphql_syntax"),
         (body(query="{nothing}"), 400, "graphql_validation"),
+        (body(query="{ ... @defer { __typename } }"), 400, "graphql_validation"),
         (body(query="fragment f on Query { __typename }"), 400, "graphql_operation"),
         (body(query=ANY, operationName="other"), 400, "graphql_operation"),
         (body(query="query a {__typename} query b {__typename}"), 200, None),

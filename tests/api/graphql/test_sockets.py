@@ -2,13 +2,14 @@
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import Operation
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
@@ -17,6 +18,7 @@ from dateline import Ledger
 from dateline.api import keys
 from dateline.api.graphql import payloads, sockets
 from dateline.api.graphql.sockets import OPERATIONS
+from dateline.api.hub import Hub
 from tests.api.serving import serving
 from tests.builders import asserted, denied, framed, registered
 
@@ -298,6 +300,53 @@ def test_when_the_server_stops_clients_are_sent_away_to_come_back(
     waiting.join()
     stack.__exit__(None, None, None)
     assert [code for code, _ in ended] == [1012]
+
+
+def test_a_fault_closes_the_socket_and_is_logged(
+    ledger: Ledger,
+    url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def broken(*_: object) -> None:
+        raise ZeroDivisionError("the secret")
+
+    monkeypatch.setattr(Operation, "send_next", broken)
+    with socket(url) as client:
+        client.subscribe("1", "{ __typename }")
+        assert client.closed() == (1011, "Internal error")
+    assert "the secret" in caplog.text
+
+
+def test_readers_that_leave_are_forgotten(
+    story: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hubs: list[Hub] = []
+    make = Hub.__init__
+
+    def made(hub: Hub, *given: Any, **named: Any) -> None:
+        make(hub, *given, **named)
+        hubs.append(hub)
+
+    monkeypatch.setattr(Hub, "__init__", made)
+    with serving(story) as url:
+        (hub,) = hubs
+        with socket(url) as client:
+            for id in ("1", "2", "3"):
+                client.subscribe(id, EVENTS, after=str(story.position - 1))
+                client.next(id)
+            assert hub.readers == 3
+            client.send("complete", id="1")
+            wait_until(lambda: hub.readers == 2)
+        wait_until(lambda: hub.readers == 0)
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    for _ in range(int(PATIENCE / 0.02)):
+        if is_so():
+            return
+        time.sleep(0.02)
+    raise AssertionError("it never was so")
 
 
 # --- who may connect ------------------------------------------------------------------
