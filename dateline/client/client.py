@@ -119,14 +119,19 @@ class Client:
 
     # --- recording ----------------------------------------------------------------
 
-    def record(self, *events: Event) -> Receipt:
+    def record(self, *events: Event, idempotency_key: str | None = None) -> Receipt:
         """Record events in one transaction: all of them, or none.
 
-        If the connection is lost they are sent again, and recorded once.
+        If the connection is lost they are sent again, and recorded once; those that
+        the lost attempt recorded are then not ``new``.
+
+        Args:
+            idempotency_key: names this call, if it may be made again: then it records
+                nothing new. One word of printable ASCII.
 
         Raises:
             DatelineError: the first event that cannot be taken, named by ``item``.
-            OutcomeUnknown: no attempt was answered.
+            OutcomeUnknown: no attempt was answered; it has the key to go on with.
         """
         if len(events) > BATCH_LIMIT:
             raise errors.BatchTooLarge(len(events), BATCH_LIMIT)
@@ -135,9 +140,8 @@ class Client:
             for event in events
         ]
         self._check_open()
-        receipt = self._read(
-            Receipt, self._server.record("/events", orjson.dumps(flat))
-        )
+        body = self._server.record("/events", orjson.dumps(flat), idempotency_key)
+        receipt = self._read(Receipt, body)
         with self._lock:
             self._recorded = max(self._recorded, receipt.position)
         return receipt

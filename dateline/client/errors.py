@@ -29,13 +29,15 @@ class OutcomeUnknown(ServerUnreachable):
 
     code: ClassVar[str] = "outcome_unknown"
 
-    def __init__(self, url: str, reason: str) -> None:
+    def __init__(self, url: str, reason: str, idempotency_key: str) -> None:
         DatelineError.__init__(
             self,
             f"no answer from {url}: {reason}; the events may be recorded or not, so "
-            "look before you record them again, or give them ids",
+            f"record them again with idempotency_key={idempotency_key!r}: nothing is "
+            "recorded twice",
         )
         self.url, self.reason = url, reason
+        self.idempotency_key = idempotency_key
 
 
 class StreamCutOff(ServerUnreachable):

@@ -44,7 +44,8 @@ ATTEMPTS = 4
 PASSING = frozenset((429, 502, 503, 504))
 """Statuses of what may pass by itself."""
 
-_KEY = re.compile(r"[!-~]+")
+_WORD = re.compile(r"[!-~]+")
+_A_WORD = "one word of printable ASCII"
 _FIRST_WINDOW_SECONDS = 0.1
 _LAST_WINDOW_SECONDS = 10
 _KEPT_CONNECTIONS = 20
@@ -112,8 +113,8 @@ class Server:
         transport: httpx.BaseTransport | None,
     ) -> None:
         base = _base(url)
-        if key is not None and not _KEY.fullmatch(key):
-            raise InvalidQuestion("a key is one word of printable ASCII", "key")
+        if key is not None and not _WORD.fullmatch(key):
+            raise InvalidQuestion(f"a key is {_A_WORD}", "key")
         self.url = str(base.copy_with(userinfo=b"")).rstrip("/")
         self._prefix = str(base).rstrip("/") + "/v1"
         self._timeout = timeout
@@ -181,14 +182,21 @@ class Server:
             "GET", path, parameters, headers=headers, timeout=timeout, stream=True
         )
 
-    def record(self, path: str, body: bytes) -> bytes:
+    def record(self, path: str, body: bytes, key: str | None) -> bytes:
         """Send events, once or more often; return the receipt of their recording.
+
+        Args:
+            key: names the call; default: one that no other call has.
 
         Raises:
             DatelineError: what the server says. ServerUnreachable: nothing was sent.
             OutcomeUnknown: something was, and was not answered.
         """
-        headers = {"Content-Type": JSON, "Idempotency-Key": str(uuid.uuid4())}
+        if key is None:
+            key = str(uuid.uuid4())
+        elif not _WORD.fullmatch(key):
+            raise InvalidQuestion(f"an idempotency key is {_A_WORD}", "idempotency_key")
+        headers = {"Content-Type": JSON, "Idempotency-Key": key}
         may_be_done = False
 
         def send() -> bytes:
@@ -204,7 +212,8 @@ class Server:
         except Passing as passing:
             error = passing.error
             if may_be_done:
-                error = OutcomeUnknown(self.url, getattr(error, "reason", str(error)))
+                reason = getattr(error, "reason", str(error))
+                error = OutcomeUnknown(self.url, reason, key)
             raise error from passing.__cause__
 
     def _answered(self, send: Callable[[], Got]) -> Got:

@@ -11,6 +11,7 @@ import pytest
 from dateline import Client, DatelineError, Ledger
 from dateline.api import keys, problems
 from dateline.api.problems import RequestError
+from dateline.client import server
 from dateline.client.errors import (
     OutcomeUnknown,
     RemoteError,
@@ -56,9 +57,10 @@ def server_raises(
 
 
 @pytest.fixture
-def hasty(url: str) -> Client:
-    """Give up before the server wants to be asked again."""
-    return Client(url, timeout=0.9)
+def hasty(url: str, monkeypatch: pytest.MonkeyPatch) -> Client:
+    """Ask once only."""
+    monkeypatch.setattr(server, "ATTEMPTS", 1)
+    return Client(url)
 
 
 @pytest.mark.parametrize("kind", LIBRARY)
@@ -177,8 +179,12 @@ def test_what_is_no_url_of_a_server_is_refused_at_once(url: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "two words", "line\nbreak", "schlüssel"])
-def test_what_is_no_key_is_refused_at_once(key: str) -> None:
-    assert raised(Client, "http://127.0.0.1", key=key).code == "invalid_argument"
+def test_what_is_no_key_is_refused_at_once(key: str, client: Client) -> None:
+    for call, named in (
+        (Client, {"url": "http://127.0.0.1", "key": key}),
+        (client.record, {"idempotency_key": key}),
+    ):
+        assert isinstance(raised(call, **named), errors.InvalidQuestion)
 
 
 def test_keys_are_sent_and_scopes_hold(ledger: Ledger, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from dateline.api import Settings, create_app
 from dateline.client.errors import OutcomeUnknown, ServerUnreachable, StreamCutOff
 from dateline.client.server import ATTEMPTS
 from tests.api.client.test_errors import raised
-from tests.api.proxy import Budget, Proxy, proxying
+from tests.api.proxy import Budget, Proxy, never, proxying
 from tests.api.serving import running, serving
 from tests.builders import asserted, framed, opened, registered, sources
 
@@ -176,9 +176,13 @@ def test_events_that_are_never_answered_may_have_been_recorded(
     with Client(proxy.url) as client:
         found = raised(client.record, framed())
 
-    assert type(found) is OutcomeUnknown
-    assert proxy.url in str(found)
-    assert ledger.position == 2
+        assert type(found) is OutcomeUnknown
+        assert proxy.url in str(found)
+        assert ledger.position == 2
+        proxy.budget = never
+        events = framed(), framed("brigades")
+        again = client.record(*events, idempotency_key=found.idempotency_key)
+        assert [event.new for event in again.events] == [False, True]
 
 
 def test_each_recording_has_a_key_of_its_own_for_all_its_attempts(
@@ -257,7 +261,7 @@ def test_a_client_never_reads_less_than_it_recorded(
         serving(ledger) as front,
         serving(copy, at_least_seconds=0.01) as back,
         proxying(front) as proxy,
-        Client(proxy.url, timeout=0.9) as client,
+        Client(proxy.url, timeout=5) as client,
     ):
         client.record(*sources("seoul"), framed(), asserted())
         proxy.target = back
