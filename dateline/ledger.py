@@ -7,6 +7,7 @@ the answer.
 
 import os
 import threading
+import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
@@ -76,6 +77,8 @@ LOCK_TIMEOUT_SECONDS = 10
 """How long a writer waits for another before it gives up."""
 
 DEFAULT_POLICY = Policy()
+
+_RETRY_NAMESPACE = uuid.UUID("4c5d1f0a-7d7e-5b8e-8a55-0f8f6a1f3c11")
 
 Registered = TypeVar("Registered", SourceState, TopicState)
 
@@ -232,11 +235,16 @@ class Ledger:
 
     # --- recording ----------------------------------------------------------------
 
-    def record(self, *events: Event) -> Receipt:
+    def record(self, *events: Event, idempotency_key: str | None = None) -> Receipt:
         """Record events in one transaction: all of them, or none.
 
         What is in force already is answered with where it stands. The events are
         durable when this returns.
+
+        Args:
+            idempotency_key: names this call. Called again with the same key, it
+                records nothing new, and answers with where the events stand; what
+                brings other content then is a conflicting event.
 
         Raises:
             DatelineError: the first event that cannot be taken, named by ``item``.
@@ -247,7 +255,8 @@ class Ledger:
             recorded = []
             for index, event in enumerate(events):
                 try:
-                    recorded.append(batch.add(checked(event)))
+                    retry_id = self.retry_id(idempotency_key, index)
+                    recorded.append(batch.add(checked(event), retry_id=retry_id))
                 except errors.DatelineError as error:
                     where = f"event {index + 1} of {len(events)}"
                     raise error.at(where, index) from None
@@ -261,6 +270,16 @@ class Ledger:
         return Receipt(
             position=position, recorded_at=recorded_at, events=tuple(recorded)
         )
+
+    def retry_id(self, idempotency_key: str | None, index: int) -> str | None:
+        """Return the id of the event at an index of what a key names, from 0.
+
+        It is derived (UUID version 5), so that any process gives the same one.
+        """
+        if idempotency_key is None:
+            return None
+        name = orjson.dumps([self.identity, idempotency_key, index]).decode()
+        return str(uuid.uuid5(_RETRY_NAMESPACE, name))
 
     def recording(self) -> AbstractContextManager[Recording]:
         """Open a transaction to record events in one by one; see :meth:`record`."""

@@ -57,14 +57,22 @@ class Recording:
         return self._book.head
 
     def add(
-        self, event: AnyEvent, *, id: str | None = None, kept: Kept | None = None
+        self,
+        event: AnyEvent,
+        *,
+        id: str | None = None,
+        retry_id: str | None = None,
+        kept: Kept | None = None,
     ) -> RecordedEvent:
         """Decide about an event and record it if it is new.
 
         Args:
             id: names the event if it brings no id of its own.
+            retry_id: names it too if it is new, and tells whether it was added before.
             kept: the envelope to keep instead of a new one.
         """
+        if id is None and retry_id is not None and self._book.event(retry_id):
+            id = retry_id
         if id is not None and event.id is None:
             event = event.model_copy(update={"id": id})
         recorded_at = self._recorded_at
@@ -76,7 +84,7 @@ class Recording:
         if kept is not None:
             self._check_kept(kept, decision.fields)
         entry = self._book.record(
-            id=event.id or str(uuid.uuid4()),
+            id=event.id or retry_id or str(uuid.uuid4()),
             type=event.type,
             stream=decision.stream,
             fields=decision.fields,

@@ -50,13 +50,12 @@ async def _parts(call: Call, signature: Signature) -> AsyncGenerator[bytes]:
     tally = Tally()
 
     def record(lines: Sequence[Line]) -> list[Result]:
-        begin = tally.lines
-
-        def read(line: Line, index: int) -> AnyEvent:
+        def read(line: Line) -> AnyEvent:
             line.check_length(most_bytes)
-            return signature.event(decoded(line.raw), begin + index)
+            return signature.event(decoded(line.raw))
 
-        return _record_good(services.ledger, lines, read)
+        begin = tally.lines
+        return _record_good(services.ledger, lines, read, signature.key, begin)
 
     try:
         while lines := await body.lines():
@@ -73,18 +72,26 @@ async def _parts(call: Call, signature: Signature) -> AsyncGenerator[bytes]:
 
 
 def _record_good(
-    ledger: Ledger, lines: Sequence[Line], read: Callable[[Line, int], AnyEvent]
+    ledger: Ledger,
+    lines: Sequence[Line],
+    read: Callable[[Line], AnyEvent],
+    key: str | None,
+    begin: int,
 ) -> list[Result]:
     """Record the good ones of some lines in one transaction; tell of each line."""
-    events = [_tried(read, line, index) for index, line in enumerate(lines)]
+    events = [_tried(read, line) for line in lines]
     recorded: list[RecordedEvent | DatelineError] = [
         one for one in events if isinstance(one, DatelineError)
     ]
     if len(recorded) < len(events):
         with ledger.recording() as batch:
             recorded = [
-                one if isinstance(one, DatelineError) else _tried(batch.add, one)
-                for one in events
+                one
+                if isinstance(one, DatelineError)
+                else _tried(
+                    batch.add, one, retry_id=ledger.retry_id(key, begin + index)
+                )
+                for index, one in enumerate(events)
             ]
     return [
         refusal(line, one) if isinstance(one, DatelineError) else result(line, one)

@@ -55,10 +55,10 @@ def _record(ledger: Ledger, body: bytes, signature: Signature) -> Receipt:
     events = []
     for index, fields in enumerate(items):
         try:
-            events.append(signature.event(fields, index))
+            events.append(signature.event(fields))
         except DatelineError as error:
             raise error.at(f"event {index + 1} of {len(items)}", index) from None
-    return ledger.record(*events)
+    return ledger.record(*events, idempotency_key=signature.key)
 
 
 def _record_lines(
@@ -66,12 +66,12 @@ def _record_lines(
 ) -> tuple[Receipt, list[Line]]:
     lines = lines_of(body)
     events = []
-    for index, line in enumerate(lines):
+    for line in lines:
         with named(line):
             line.check_length(most_bytes)
-            events.append(signature.event(decoded(line.raw), index))
+            events.append(signature.event(decoded(line.raw)))
     try:
-        return ledger.record(*events), lines
+        return ledger.record(*events, idempotency_key=signature.key), lines
     except DatelineError as error:
         if error.item is None:
             raise

@@ -1,6 +1,5 @@
 """What a request says about all the events it brings: who sends them, as which try."""
 
-import uuid
 from typing import Any, NamedTuple
 
 import orjson
@@ -9,9 +8,6 @@ from dateline.api.problems import InvalidParameter
 from dateline.api.rest.call import Call
 from dateline.domain.events import AnyEvent, parse_event
 
-ID_NAMESPACE = uuid.UUID("4c5d1f0a-7d7e-5b8e-8a55-0f8f6a1f3c11")
-"""The namespace of ids derived from idempotency keys (UUID version 5)."""
-
 KEY_LIMIT = 255
 """Characters in an idempotency key."""
 
@@ -19,15 +15,13 @@ KEY_HEADER = "Idempotency-Key"
 
 
 class Signature(NamedTuple):
-    """Completes events with ids that a repeated request gives again, and a recorder.
+    """Completes events with a recorder, and tells a request that is sent again.
 
     Attributes:
-        identity: the ledger's.
         caller: the name of the caller's key; nothing while access is off.
-        key: the request's idempotency key.
+        key: the request's idempotency key; another caller's is another.
     """
 
-    identity: str
     caller: str | None
     key: str | None
 
@@ -47,22 +41,17 @@ class Signature(NamedTuple):
                     "characters",
                     KEY_HEADER,
                 )
-        key_given = keys[0] if keys else None
-        return cls(call.services.ledger.identity, call.caller.name, key_given)
+        caller = call.caller.name
+        key_of_caller = orjson.dumps([caller, keys[0]]).decode() if keys else None
+        return cls(caller, key_of_caller)
 
-    def event(self, fields: Any, index: int) -> AnyEvent:
-        """Return the event at an index of the request, from 0.
+    def event(self, fields: Any) -> AnyEvent:
+        """Return the event that an object of the request is.
 
         Raises:
             InvalidEvent: it is none.
         """
-        if isinstance(fields, dict):
-            if self.key is not None and fields.get("id") is None:
-                fields["id"] = self._id(index)
-            if self.caller is not None and fields.get("recorder") is None:
-                fields["recorder"] = self.caller
+        is_unsigned = isinstance(fields, dict) and fields.get("recorder") is None
+        if is_unsigned and self.caller is not None:
+            fields["recorder"] = self.caller
         return parse_event(fields)
-
-    def _id(self, index: int) -> str:
-        name = orjson.dumps([self.identity, self.caller, self.key, index]).decode()
-        return str(uuid.uuid5(ID_NAMESPACE, name))

@@ -16,6 +16,7 @@ from tests.builders import (
     opened,
     registered,
     stored,
+    voided,
 )
 
 TOPIC = flat(opened("grain"))
@@ -203,22 +204,37 @@ def test_a_key_is_not_used_for_other_content(ledger: Ledger, rest: Rest) -> None
     assert stored(ledger) == before
 
 
-def test_keys_tell_requests_apart(ledger: Ledger, rest: Rest) -> None:
+def test_a_key_makes_no_second_event_of_what_is_in_force(
+    ledger: Ledger, rest: Rest
+) -> None:
     rest.post([flat(registered("seoul")), flat(framed("troops"))])
     said = flat(asserted("troops"))
-    ids = {
-        rest.post(said, idempotency_key=key).json()["events"][0]["id"]
-        for key in ("a", "b", "a")
-    }
-    assert len(ids) == 2
+    first = rest.post(said, idempotency_key="a").json()["events"]
+    other = rest.post(said, idempotency_key="b").json()["events"]
+    assert other == [{**first[0], "new": False}]
+
+
+def test_a_repeated_request_does_not_mind_a_void_in_between(
+    ledger: Ledger, rest: Rest
+) -> None:
+    rest.post([flat(registered("seoul")), flat(framed("troops"))])
+    said = flat(asserted("troops"))
+    (first,) = rest.post(said, idempotency_key="a").json()["events"]
+    rest.post(flat(voided(first["id"])))
+    (again,) = rest.post(said, idempotency_key="a").json()["events"]
+    (anew,) = rest.post(said, idempotency_key="b").json()["events"]
+    assert again == {**first, "new": False}
+    assert anew["new"]
+    assert anew["id"] != first["id"]
 
 
 def test_lines_of_a_repeated_request_are_recorded_once(
     ledger: Ledger, rest: Rest
 ) -> None:
     rest.post([flat(registered("seoul")), flat(framed("troops"))])
-    body = ndjson(*[flat(asserted("troops", said_at="2024-10-20"))] * 2)
-    for query in ("", "?atomic=false"):
+    for day, query in ((20, ""), (22, "?atomic=false")):
+        dates = f"2024-10-{day}", f"2024-10-{day + 1}"
+        body = ndjson(*(flat(asserted("troops", said_at=date)) for date in dates))
         first = lines_of(rest.post(body, NDJSON, query, idempotency_key=f"k{query}"))
         again = lines_of(rest.post(body, NDJSON, query, idempotency_key=f"k{query}"))
         assert [line["new"] for line in first[:-1]] == [True, True]
