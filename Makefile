@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test lint bench golden lock clean
+.PHONY: help setup demo run test node lint bench golden lock clean
 
 RECENT := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(firstword $(foreach python,python3.13 python3.12 python3.11 python3,\
@@ -30,6 +30,9 @@ run: $(READY) ## show what the command line offers
 test: $(READY) ## run the tests; ARGS="-k denial" narrows them
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
+node: ## install the npm clients and linters that some tests need (needs npm)
+	npm install --prefix tests/api/node --no-package-lock --no-audit --no-fund
+
 lint: $(READY) ## check style, types and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -41,6 +44,7 @@ bench: $(READY) ## measure
 
 golden: $(READY) ## rewrite the golden files from the code
 	$(BIN)/python tests/golden/rewrite.py
+	$(BIN)/dateline schema > schema.graphql
 
 lock: ## pin every dependency anew in constraints.txt (needs uv)
 	$(or $(UV),$(error make lock needs uv on PATH)) pip compile --quiet --universal \
@@ -49,7 +53,8 @@ lock: ## pin every dependency anew in constraints.txt (needs uv)
 		pyproject.toml --output-file constraints.txt
 
 clean: ## remove .venv and whatever was built or cached
-	rm -rf .venv build dist *.egg-info .coverage .*_cache .hypothesis
+	rm -rf .venv build dist *.egg-info .coverage .*_cache .hypothesis .schemathesis
+	rm -rf tests/api/node/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml constraints.txt
