@@ -361,7 +361,9 @@ def _is_plain(kind: type) -> bool:
 async def _in_time(
     result: Awaitable[ExecutionResult], seconds: float
 ) -> ExecutionResult:
-    with anyio.move_on_after(seconds):
-        return await result
+    with anyio.move_on_after(seconds) as scope:
+        completed = await result
+    if not scope.cancel_called:  # else a question that gave up at once may be told
+        return completed
     error = TooSlow(f"no answer within {seconds:g} s; ask for less")
     return ExecutionResult(None, [refusal(error)])

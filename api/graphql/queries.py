@@ -32,6 +32,7 @@ from dateline.api.graphql.connections import (
 )
 from dateline.api.graphql.context import Info
 from dateline.api.graphql.inputs import EventFilter, PointInput, as_filter, as_policy
+from dateline.api.graphql.limits import PAGE
 from dateline.api.graphql.questions import Paging, Point
 from dateline.api.graphql.types import (
     ClaimKnowledge,
@@ -48,9 +49,6 @@ from dateline.api.graphql.types import (
 from dateline.domain.errors import InvalidQuestion
 from dateline.ledger import Ledger as Library
 from dateline.projections.feed import Told
-
-FIRST = 50
-"""Entries on a page, unless it is said how many."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -77,8 +75,8 @@ def _paging(info: Info, first: int | None, after: str | None) -> Paging:
     Raises:
         InvalidQuestion: none, or more than a page holds.
     """
-    first = FIRST if first is None else first
     most = info.context.services.settings.max_first
+    first = min(PAGE, most) if first in (None, PAGE) else first
     if not 1 <= first <= most:
         raise InvalidQuestion(
             f"first is {first}; it is at least 1 and at most {most}", "first"
@@ -97,7 +95,7 @@ async def knowledge(
     topic: TopicId = None,
     statuses: Statuses = None,
     policy: Policy = None,
-    first: First = FIRST,
+    first: First = PAGE,
     after: After = None,
 ) -> Any:
     """Return what was known at a point."""
@@ -142,7 +140,7 @@ async def changes(
     to: To,
     topic: TopicId = None,
     policy: Policy = None,
-    first: First = FIRST,
+    first: First = PAGE,
     after: After = None,
 ) -> Any:
     """Return how claims differ between two points."""
@@ -220,7 +218,7 @@ async def document(info: Info, id: NamedId, recorded_by: RecordedBy = None) -> A
 async def sources(
     info: Info,
     recorded_by: RecordedBy = None,
-    first: First = FIRST,
+    first: First = PAGE,
     after: After = None,
 ) -> Any:
     """Return the registered sources."""
@@ -238,7 +236,7 @@ async def sources(
 async def topics(
     info: Info,
     recorded_by: RecordedBy = None,
-    first: First = FIRST,
+    first: First = PAGE,
     after: After = None,
 ) -> Any:
     """Return the open topics."""
@@ -262,7 +260,7 @@ async def events(
             "position; default: the beginning."
         ),
     ] = None,
-    first: First = FIRST,
+    first: First = PAGE,
     filter: Annotated[
         EventFilter | None, strawberry.argument(description="Which events are wanted.")
     ] = None,

@@ -132,6 +132,7 @@ def test_a_page_has_at_least_one_entry_and_at_most_as_many_as_are_allowed(
 def test_the_most_that_a_page_holds_is_a_setting(story: Ledger) -> None:
     with asking(story, max_first=2) as graphql:
         assert len(ids(page(graphql, "events", first=2))) == 2
+        assert len(ids(page(graphql, "events"))) == 2
         assert graphql.code(PAGES["events"], first=3) == "invalid_argument"
 
 
