@@ -1,21 +1,22 @@
 """Server-sent events: what is recorded and what it changes, as it happens.
 
 The id of each message is the reader's cursor; a browser sends the last one back by
-itself when it connects again. The first message, a heartbeat, brings one too: a
-reader that begins at the head and is cut off before anything happens loses nothing.
+itself when it connects again. A reader that begins at the head is sent a heartbeat at
+once: cut off before anything happens, it has a cursor all the same and loses nothing.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
-import anyio
 import orjson
-from sse_starlette import EventSourceResponse
+from sse_starlette import ServerSentEvent
+from starlette.responses import Response, StreamingResponse
 
 from dateline.api.hub import Changed, Delivered, Heartbeat
 from dateline.api.problems import InvalidParameter
 from dateline.api.rest.call import Call
+from dateline.api.rest.media import EVENT_STREAM
 from dateline.api.rest.parameters import ChangesQuery, EventsQuery
 from dateline.api.rest.refusals import problem_of
 from dateline.cursors import Place
@@ -30,24 +31,12 @@ LAST_EVENT_ID = "Last-Event-ID"
 KEPT_MESSAGES = 256
 """Messages of events that are kept written."""
 
-_HEADERS = {"Cache-Control": "no-cache", "Vary": "Accept"}
+_HEADERS = {"Cache-Control": "no-cache", "Vary": "Accept", "X-Accel-Buffering": "no"}
 
 News = Delivered | Changed | Heartbeat
 
 
-class EventStream(EventSourceResponse):
-    """A stream that ends when the hub does.
-
-    The library's own watch over the process (a patch of uvicorn, a poll) would cut a
-    stream off without a word, and knows nothing of a program that embeds this one.
-    """
-
-    @staticmethod
-    async def _listen_for_exit_signal() -> None:
-        await anyio.sleep_forever()
-
-
-async def stream_events(call: Call) -> EventStream:
+async def stream_events(call: Call) -> Response:
     """Stream the wanted events."""
     query = call.query
     assert isinstance(query, EventsQuery)
@@ -62,7 +51,7 @@ async def stream_events(call: Call) -> EventStream:
     return _stream(call, hub.events(wanted, place), place, head)
 
 
-async def stream_changes(call: Call) -> EventStream:
+async def stream_changes(call: Call) -> Response:
     """Stream what each event changes of claims' statuses, at the far end of time."""
     query = call.query
     assert isinstance(query, ChangesQuery)
@@ -90,20 +79,22 @@ def _after(call: Call) -> str | None:
     return last or call.given.get("after")
 
 
-def _stream(
-    call: Call, news: AsyncGenerator[Any], place: Place, head: int
-) -> EventStream:
+def _stream(call: Call, news: AsyncGenerator[Any], place: Place, head: int) -> Response:
+    if call.scope["method"] == "HEAD":
+        return Response(headers=_HEADERS, media_type=EVENT_STREAM)
     messages = _messages(call, news, place, head)
-    return EventStream(messages, headers=_HEADERS, ping=0)
+    return StreamingResponse(messages, headers=_HEADERS, media_type=EVENT_STREAM)
 
 
 async def _messages(
     call: Call, news: AsyncGenerator[News], place: Place, head: int
 ) -> AsyncIterator[bytes]:
     """Yield the messages of a feed, and the one that says why it ends."""
-    ledger = call.services.ledger
-    cursor = ledger.cursor(place.position, place.claim)
-    yield _message("heartbeat", {"position": head}, cursor)
+    cursor = call.services.ledger.cursor(place.position, place.claim)
+    if _after(call) is None:
+        yield _message("heartbeat", {"position": head}, cursor)
+    else:
+        yield _GREETING
     try:
         async with aclosing(news) as coming:
             async for one in coming:
@@ -137,6 +128,9 @@ def _kept(entry: LogEntry, cursor: str, kept: dict[str, bytes]) -> bytes:
 
 
 def _message(event: str, document: Any, cursor: str | None = None) -> bytes:
-    """Return a message; neither names, cursors nor JSON have line breaks in them."""
-    id = b"" if cursor is None else b"id: %b\n" % cursor.encode()
-    return b"%bevent: %b\ndata: %b\n\n" % (id, event.encode(), orjson.dumps(document))
+    data = orjson.dumps(document).decode()
+    return ServerSentEvent(data, event=event, id=cursor, sep="\n").encode()
+
+
+_GREETING = ServerSentEvent(comment="dateline", sep="\n").encode()
+"""Lets whatever is in between pass on the head of the answer."""
