@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from benchmarks import append, asof, following, upkeep
+from benchmarks import append, asof, fanout, following, graphql, rest, upkeep
 from benchmarks.report import Figure, machine, show
 from benchmarks.workloads import Ledgers, Shape
 
@@ -30,12 +30,17 @@ class Scale(NamedTuple):
     singles: int
     batches: int
     followed: int
+    asked: int
+    queried: int
 
 
-QUICK = Scale(list(SHAPES[:1]), [Shape(1, 100, 12)], 200, 400, 4, 20)
+QUICK = Scale(list(SHAPES[:1]), [Shape(1, 100, 12)], 200, 400, 4, 20, 200, 40)
 USUAL = Scale(
-    list(SHAPES[:2]), [Shape(1, 600, 12), Shape(1, 100, 30)], 400, 2_000, 10, 100
+    list(SHAPES[:2]),
+    [Shape(1, 600, 12), Shape(1, 100, 30)],
+    *(400, 2_000, 10, 100, 1_000, 200),
 )
+READERS = 1, 100, 1_000
 LARGE = USUAL._replace(shapes=list(SHAPES))
 
 
@@ -71,6 +76,11 @@ def _parts(
         ),
         "upkeep": partial(upkeep.measure, ledgers, scale.shapes),
         "following": partial(following.measure, ledgers, count=scale.followed),
+        "rest": partial(rest.measure, ledgers, scale.shapes[0], count=scale.asked),
+        "graphql": partial(graphql.measure, ledgers, count=scale.queried),
+        "fanout": partial(
+            fanout.measure, ledgers, readers=READERS, count=scale.followed
+        ),
     }
 
 

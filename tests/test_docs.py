@@ -439,8 +439,8 @@ def test_the_page_of_errors_names_every_code_with_its_exit_status() -> None:
         for error in every_error(errors.DatelineError)
     }
     command_line = set[str]()
-    for module in (ROOT / "dateline" / "cli").glob("*.py"):
-        source = module.read_text(encoding="utf-8")
+    for path in (ROOT / "dateline" / "cli").glob("*.py"):
+        source = path.read_text(encoding="utf-8")
         for codes in STOPS.findall(source):
             command_line.update(filter(None, codes))
     rows = rows_of((REFERENCE / "errors.md").read_text(encoding="utf-8"))
