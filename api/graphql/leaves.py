@@ -11,12 +11,11 @@ the stock path, from the beginning of the list. So resolvers that take nothing b
 ``root`` must be pure here: they may run twice. A property-based test compares both.
 """
 
-from asyncio import iscoroutine
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-import anyio
 from graphql import (
     ExecutionResult,
     FieldNode,
@@ -337,7 +336,7 @@ def _as_it_is(kind: Any) -> type | None:
 
 
 def _unusual(value: Any) -> Unusual:
-    if iscoroutine(value):
+    if asyncio.iscoroutine(value):
         value.close()  # the stock path asks for another one
     return Unusual()
 
@@ -361,9 +360,25 @@ def _is_plain(kind: type) -> bool:
 async def _in_time(
     result: Awaitable[ExecutionResult], seconds: float
 ) -> ExecutionResult:
-    with anyio.move_on_after(seconds) as scope:
-        completed = await result
-    if not scope.cancel_called:  # else a question that gave up at once may be told
-        return completed
+    """Await a result in a task of its own, and no longer than so many seconds.
+
+    Its questions have the same limit. Two cancel scopes of one task that end together
+    would let the cancellation out; two tasks do not.
+    """
+    task = asyncio.ensure_future(result)
+    try:
+        await asyncio.wait((task,), timeout=seconds)
+        if task.done():
+            return task.result()
+    finally:
+        if not task.done():
+            task.cancel()
+            task.add_done_callback(_forget)
     error = TooSlow(f"no answer within {seconds:g} s; ask for less")
     return ExecutionResult(None, [refusal(error)])
+
+
+def _forget(task: asyncio.Future[ExecutionResult]) -> None:
+    """Take what became of a task that nobody waits for."""
+    if not task.cancelled():
+        task.exception()

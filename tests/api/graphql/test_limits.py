@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from dateline import Ledger
+from dateline.projections.feed import Feed
 from tests.api.graphql.asking import GraphQL, asking, refusal
 
 DEEP = """{ knowledge(on: "2024-10-22") { claims { edges { node { tally { for {
@@ -213,6 +214,26 @@ def test_a_query_is_given_up_when_its_time_is_over(
     monkeypatch.setattr(Ledger, "describe", slow)
     with asking(story, request_seconds=0.05) as graphql:
         response = graphql.post({"query": "{ ledger { title } }"})
+        # The question and the operation have the same limit; either may be the first.
+        assert response.status_code in (200, 504)
+        assert refusal(response, response.status_code)["code"] == "timeout"
+
+
+def test_an_operation_of_many_questions_has_the_time_of_one(
+    story: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page of the log is read stretch by stretch, each of them in time."""
+    read = Feed.page
+
+    def slow(feed: Feed, *asked: Any, **named: Any) -> Any:
+        time.sleep(0.15)
+        page = read(feed, *asked, **named)
+        return page._replace(upto=min(page.upto, named["after"] + 1))
+
+    monkeypatch.setattr(Feed, "page", slow)
+    query = "{ events(filter: {types: [RECORD_VOIDED]}) { nodes { id } } }"
+    with asking(story, request_seconds=0.3) as graphql:
+        response = graphql.post({"query": query})
         assert refusal(response, 504)["code"] == "timeout"
 
 
