@@ -6,6 +6,7 @@ again, the process ends at once: a ledger survives that, too.
 """
 
 import asyncio
+import gc
 import ipaddress
 import math
 import resource
@@ -140,11 +141,18 @@ def serve(ledger: Ledger, settings: Settings, listening: Callable[[str], None]) 
             server_header=False,
             timeout_graceful_shutdown=math.ceil(settings.shutdown_seconds),
         )
+        _settle_memory()
         url = _url(settings.host, sockets[0])
         _Server(config, hub, lambda: listening(url)).run(sockets)
     finally:
         for bound in sockets:
             bound.close()
+
+
+def _settle_memory() -> None:
+    """Take what is there by now out of every later search for cycles."""
+    gc.collect()
+    gc.freeze()
 
 
 _Address = tuple[socket.AddressFamily, tuple[str, int]]

@@ -33,7 +33,8 @@ _SPAWN = multiprocessing.get_context("spawn")
 _REQUEST = (
     b"GET /v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n\r\n"
 )
-_NEWS = b"data: "
+_DATA = b"data: "
+_NEWS = b'data: {"type"'
 _SETTLE_SECONDS = 1.0
 
 
@@ -77,7 +78,7 @@ def _delays(directory: Path, serve: object, readers: int, count: int) -> list[fl
         reading.join()
         server.kill()
         server.join()
-    assert all(len(times) == count for times in seen), "a reader missed something"
+    assert all(len(times) == count for times in seen), "missed, or told twice"
     return [
         (end - begin) / 1e9
         for times in seen
@@ -127,7 +128,7 @@ async def _write_to_all(path: Path, listening: socket.socket) -> None:
     await asyncio.get_running_loop().create_server(Reader, sock=listening)
     with dateline.open(path, clock=clock) as ledger:
         async for recorded in ledger.subscribe(after=ledger.position):
-            frame = _NEWS + orjson.dumps(recorded.stored) + b"\n\n"
+            frame = _DATA + orjson.dumps(recorded.stored) + b"\n\n"
             for transport in transports:
                 transport.write(frame)
 
@@ -136,7 +137,7 @@ async def _write_to_all(path: Path, listening: socket.socket) -> None:
 
 
 class _Reader(asyncio.Protocol):
-    """Notes when each event arrived; heartbeats are longer in coming than the run."""
+    """Notes when each event arrived; a heartbeat's data has no type."""
 
     def __init__(self) -> None:
         self.times: list[int] = []
