@@ -41,8 +41,15 @@ class ContentCoding:
         accepted = headers.get("accept", "")
         if any(feed in accepted for feed in FEEDS):
             await self._plain(scope, receive, send)
-            return
-        known = headers.get("if-none-match", "")
+        elif "accept-encoding" in headers:
+            await self._coded(scope, receive, send, headers.get("if-none-match", ""))
+        else:
+            await self._compressing(scope, receive, send)
+
+    async def _coded(
+        self, scope: Scope, receive: Receive, send: Send, known: str
+    ) -> None:
+        """Answer who takes codings; ``known`` are the tags that they have."""
         coded = _CODED_TAG.search(known)
         if coded is not None:
             scope = {**scope, "headers": list(scope["headers"])}
