@@ -392,27 +392,29 @@ class _Tail:
     # --- the thread -----------------------------------------------------------------
 
     def _run(self) -> None:
-        feed = self._ledger.feed
-        with suppress(RuntimeError):  # the event loop is gone, and the readers with it
+        try:
             while not self._ended.is_set():
                 try:
-                    if self._floor is None:
-                        self._on_loop(self._begin, feed.head())
-                    elif feed.wait(self.position, _TAIL_WAIT_SECONDS):
-                        self.seen = feed.head()
-                        page = feed.page(
-                            EVERYTHING,
-                            after=self.position,
-                            upto=self.seen,
-                            facets=True,
-                        )
-                        self._on_loop(self._take, _live(self._ledger, page), page.upto)
+                    self._look()
                 except LedgerClosed:
-                    self.close_soon()
                     return
                 except DatelineError as error:
                     log.error("the feed cannot read the ledger: %s", error)
                     self._ended.wait(_FAULT_PAUSE_SECONDS)
+        finally:  # whatever it was, no reader waits for what does not come
+            self.close_soon()
+
+    def _look(self) -> None:
+        """Wait a while for more of the log, and take it in."""
+        feed = self._ledger.feed
+        if self._floor is None:
+            self._on_loop(self._begin, feed.head())
+        elif feed.wait(self.position, _TAIL_WAIT_SECONDS):
+            self.seen = feed.head()
+            page = feed.page(
+                EVERYTHING, after=self.position, upto=self.seen, facets=True
+            )
+            self._on_loop(self._take, _live(self._ledger, page), page.upto)
 
     def _on_loop(self, call: Callable[..., None], *args: object) -> None:
         """Run a call on the event loop, and wait for it: the log outruns no reader."""
@@ -423,7 +425,10 @@ class _Tail:
                 call(*args)
             done.set()
 
-        self._loop.call_soon_threadsafe(run)
-        while not done.wait(_TAIL_WAIT_SECONDS):
-            if self._ended.is_set() or self._loop.is_closed():
-                return
+        try:
+            self._loop.call_soon_threadsafe(run)
+        except RuntimeError:  # the loop is gone, and the readers with it
+            self._ended.set()
+        while not (self._ended.is_set() or done.wait(_TAIL_WAIT_SECONDS)):
+            if self._loop.is_closed():
+                self._ended.set()

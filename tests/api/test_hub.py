@@ -12,6 +12,7 @@ import dateline
 from dateline import ClaimAsserted, Ledger, Policy
 from dateline.api.hub import Changed, Delivered, Heartbeat, Hub
 from dateline.cursors import Place
+from dateline.domain.errors import LedgerFault
 from dateline.projections.feed import EVERYTHING, EventFilter
 from tests.builders import asserted, denied, framed, linked, registered, voided
 
@@ -253,5 +254,47 @@ def test_readers_of_the_same_changes_share_the_reckoning(begun: Ledger) -> None:
         for reading in readings:
             assert [one.position for one in await reading] == [5, 6]
         assert sorted(asked) == [5, 6]
+
+    asyncio.run(scene())
+
+
+# --- faults --------------------------------------------------------------------------
+
+
+def failing_once(ledger: Ledger, error: Exception) -> None:
+    """Let the next wait for news of a ledger fail."""
+    wait = ledger.feed.wait
+    errors = [error]
+
+    def failing(position: int, timeout: float) -> bool:
+        if errors:
+            raise errors.pop()
+        return wait(position, timeout)
+
+    ledger.feed.wait = failing  # type: ignore[method-assign]
+
+
+def test_a_fault_of_the_ledger_is_waited_out(begun: Ledger) -> None:
+    async def scene() -> None:
+        failing_once(begun, LedgerFault("the disk is away"))
+        feed = hub_of(begun).events(EVERYTHING, Place(4))
+        reading = asyncio.create_task(take(feed, 1, Delivered))
+        await asyncio.to_thread(begun.record, said(1))
+        assert positions(await reading) == [5]
+
+    asyncio.run(scene())
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_fault_of_ours_ends_the_feeds_and_the_next_reader_begins_anew(
+    begun: Ledger,
+) -> None:
+    async def scene() -> None:
+        failing_once(begun, ZeroDivisionError())
+        hub = hub_of(begun)
+        feed = hub.events(EVERYTHING, Place(0))
+        assert len([told async for told in feed]) == 4
+        again = await take(hub.events(EVERYTHING, Place(0)), 4, Delivered)
+        assert positions(again) == [1, 2, 3, 4]
 
     asyncio.run(scene())
