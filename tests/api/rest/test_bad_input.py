@@ -300,7 +300,7 @@ def test_a_ledger_that_cannot_be_written_is_not_the_callers_fault(
 ) -> None:
     for error, status in ((DiskFull("full"), 507), (LedgerLocked("busy"), 503)):
 
-        def fail(*_: object, error: Exception = error) -> None:
+        def fail(*_: object, error: Exception = error, **__: object) -> None:
             raise error
 
         with asking(ledger) as rest, monkeypatch.context() as patch:
