@@ -20,7 +20,7 @@ from dateline.api.problems import NotReached, TooSlow
 from dateline.api.settings import Settings
 from dateline.ledger import Ledger
 
-READERS = 8
+READERS = 4
 WRITERS = 16
 
 _POLL_SECONDS = 0.02
