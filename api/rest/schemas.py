@@ -49,7 +49,7 @@ def _object(description: str, **properties: Any) -> dict[str, Any]:
 EVENTS = {"anyOf": [ref("Event"), _array(ref("Event"))]}
 """A body in JSON: an event, or several."""
 
-EVENT_LINES = _array(ref("Event"))
+EVENT_LINES = {**_array(ref("Event")), "minItems": 1}
 """A body in NDJSON: an event on each line, described as the array of its lines."""
 
 MESSAGES = {

@@ -8,7 +8,6 @@ transports. Each must get every event once, in order.
 
 import json
 import random
-import shutil
 import socket
 import subprocess
 import sys
@@ -21,9 +20,9 @@ import pytest
 
 import dateline
 from dateline import Client
+from tests.api.node.tools import node
 from tests.api.proxy import Proxy, proxying
 from tests.builders import asserted, framed, registered
-from tests.services import has_node_package, require
 
 EVENTS = 10_000
 FOLLOW = Path(__file__).parent / "node" / "follow.mjs"
@@ -105,9 +104,7 @@ def followed_by_python(url: str) -> list[int]:
 
 
 def followed_by_node(transport: str, url: str) -> list[int]:
-    node = shutil.which("node")
-    assert node is not None
-    command = [node, str(FOLLOW), transport, f"{url}/graphql", str(EVENTS), "0"]
+    command = [node(), str(FOLLOW), transport, f"{url}/graphql", str(EVENTS), "0"]
     done = subprocess.run(command, capture_output=True, check=False, text=True)
     assert done.returncode == 0, done.stderr
     return [json.loads(line)["position"] for line in done.stdout.splitlines()]
@@ -115,8 +112,7 @@ def followed_by_node(transport: str, url: str) -> list[int]:
 
 @pytest.mark.slow
 def test_every_client_gets_every_event_once_in_order(tmp_path: Path) -> None:
-    for package in ("graphql-ws", "graphql-sse"):
-        require(f"the npm package {package}", has_node_package(package))
+    node()
     path = tmp_path / "war.dateline"
     with dateline.open(path) as ledger:
         ledger.record(registered("a"), registered("b"), framed())

@@ -1,36 +1,26 @@
 """Running node scripts; where node or its packages are missing, saying so loudly."""
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
+from tests.services import has_node_package, require
 
 HERE = Path(__file__).parent
-INSTALL = "npm install --no-package-lock --prefix tests/api/node"
 
 
-def need_node() -> str:
-    """Return the path of node; skip the test without it, or fail it in CI."""
-    node = shutil.which("node")
-    missing = None
-    if node is None:
-        missing = "node is not installed"
-    elif not (HERE / "node_modules" / "graphql-http").is_dir():
-        missing = f"the node packages are not installed: {INSTALL}"
-    if missing is None:
-        assert node is not None
-        return node
-    if os.environ.get("CI") == "true":
-        pytest.fail(missing)
-    pytest.skip(f"NOT TESTED: {missing}")
+def node() -> str:
+    """Return the path of node."""
+    require("node and what 'make node' installs", has_node_package("graphql-http"))
+    found = shutil.which("node")
+    assert found is not None
+    return found
 
 
 def start(script: str, *arguments: str) -> "subprocess.Popen[str]":
     """Start a script of this folder."""
     return subprocess.Popen(
-        [need_node(), HERE / script, *arguments],
+        [node(), HERE / script, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

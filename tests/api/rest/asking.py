@@ -34,7 +34,8 @@ class Rest:
 
     def code(self, path: str, status: int, **query: Any) -> str:
         """Ask and return the code of the refusal."""
-        return refusal(self.get(path, **query), status)["code"]
+        code: str = refusal(self.get(path, **query), status)["code"]
+        return code
 
     def post(
         self, body: Any, type: str | None = None, query: str = "", **headers: str

@@ -98,13 +98,14 @@ def test_a_question_that_cannot_be_asked(
 def test_a_cursor_is_good_for_its_own_question_only(story: Ledger, rest: Rest) -> None:
     first = rest.json("/v1/knowledge", on="2024-10-22", first=1)
     cursor = first["next"]
-    for other in (
+    others: tuple[dict[str, Any], ...] = (
         {"on": "2024-10-21"},
         {"on": "2024-10-22", "topic": "dprk-troops"},
         {"on": "2024-10-22", "status": "asserted"},
         {"on": "2024-10-22", "policy": '{"confirmations":2}'},
         {"on": "2024-10-22", "recorded_by": "12"},
-    ):
+    )
+    for other in others:
         problem = refusal(rest.get("/v1/knowledge", after=cursor, **other), 400)
         assert problem["code"] == "invalid_cursor"
     assert rest.code("/v1/topics", 400, after=cursor) == "invalid_cursor"

@@ -156,7 +156,8 @@ def questions(data: st.DataObject, script: Script, ledger: Ledger) -> list[Asked
 
     def drawn(kind: str, name: str) -> str:
         known = [event[name] for event in events if event["type"] == kind]
-        return data.draw(st.sampled_from([*known, "nobody"]))
+        name_drawn: str = data.draw(st.sampled_from([*known, "nobody"]))
+        return name_drawn
 
     on, other = data.draw(points(script)), data.draw(points(script))
     position, before = (
@@ -249,7 +250,7 @@ def test_pages_joined_are_the_whole(data: st.DataObject, script: Script) -> None
         on = data.draw(points(script))
         first = data.draw(st.integers(1, 3))
         position = data.draw(st.integers(0, ledger.position) | st.none())
-        asked = {"on": on, "recorded_by": position}
+        asked: dict[str, Any] = {"on": on, "recorded_by": position}
 
         whole = as_json(ledger.knowledge(**asked))
         claims: list[Any] = []

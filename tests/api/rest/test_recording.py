@@ -246,7 +246,10 @@ def test_lines_of_a_repeated_request_are_recorded_once(
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "two words", "к", "tab\t"])
 def test_a_key_is_one_printable_word(ledger: Ledger, rest: Rest, key: str) -> None:
-    headers = {"Idempotency-Key": key.encode(), "Content-Type": b"application/json"}
+    headers = [
+        (b"Idempotency-Key", key.encode()),
+        (b"Content-Type", b"application/json"),
+    ]
     response = rest.client.post("/v1/events", json=TOPIC, headers=headers)
     problem = refusal(response, 400)
     assert problem["parameter"] == "Idempotency-Key"
