@@ -6,7 +6,8 @@ position and the question.
 """
 
 import threading
-from collections import OrderedDict
+
+from cachetools import LRUCache
 
 KEPT_BYTES = 32 * 2**20
 """Bytes of answers that are kept."""
@@ -22,27 +23,17 @@ class KeptAnswers:
     """
 
     def __init__(self, most_bytes: int = KEPT_BYTES) -> None:
-        self._most_bytes = most_bytes
-        self._bytes = 0
-        self._bodies: OrderedDict[str, bytes] = OrderedDict()
+        self._largest = most_bytes // _LARGEST_PART
+        self._bodies: LRUCache[str, bytes] = LRUCache(most_bytes, getsizeof=len)
         self._lock = threading.Lock()
 
     def get(self, tag: str) -> bytes | None:
         """Return an answer, if it is kept."""
         with self._lock:
-            body = self._bodies.get(tag)
-            if body is not None:
-                self._bodies.move_to_end(tag)
-        return body
+            return self._bodies.get(tag)
 
     def put(self, tag: str, body: bytes) -> None:
         """Keep an answer."""
-        if len(body) > self._most_bytes // _LARGEST_PART:
-            return
-        with self._lock:
-            if tag not in self._bodies:
+        if len(body) <= self._largest:
+            with self._lock:
                 self._bodies[tag] = body
-                self._bytes += len(body)
-            while self._bytes > self._most_bytes:
-                _, oldest = self._bodies.popitem(last=False)
-                self._bytes -= len(oldest)
