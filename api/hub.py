@@ -1,42 +1,31 @@
 """Fan-out: one tail of the log for each process, and any number of readers.
 
-A wake-up is a hint and the position is the truth. The tail keeps the last events in a
-ring. A reader has nothing but its own place: while that is within the ring it takes
-its events from there, else it reads them from the ledger until it has caught up. So a
-slow reader costs no memory, loses nothing and holds nobody up. Catching up and
-following use the same filter.
+The tail keeps the last events in a ring. A reader has nothing but its own place: while
+that is within the ring it takes its events from there, else it reads them from the
+ledger until it has caught up. So a slow reader costs no memory, loses nothing and holds
+nobody up. Catching up and following use the same filter.
 """
 
 import asyncio
-import threading
 import time
-from bisect import bisect_right
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing, suppress
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from functools import partial
-from logging import getLogger
 from typing import NamedTuple
 
 from anyio import CapacityLimiter, to_thread
 
+from dateline.api.tail import Asked, Live, Tail, live_of
 from dateline.cursors import Place
 from dateline.domain.answers import Change
 from dateline.domain.errors import DatelineError, LedgerClosed
 from dateline.domain.recorded import LogEntry
 from dateline.domain.rule import Policy
 from dateline.ledger import Ledger
-from dateline.projections.feed import EVERYTHING, EventFilter, Facets, Page
+from dateline.projections.feed import EVERYTHING, EventFilter
 
 CATCHING_UP = 4
 """Readers that read from the ledger at once; the others wait their turn."""
-
-_TAIL_WAIT_SECONDS = 0.5
-_FAULT_PAUSE_SECONDS = 1.0
-_AT_ONCE = 256
-_TICKS_OF_A_HEARTBEAT = 8
-
-log = getLogger(__name__)
 
 
 class Delivered(NamedTuple):
@@ -61,22 +50,6 @@ class Heartbeat(NamedTuple):
 
     cursor: str
     head: int
-
-
-_Asked = tuple[str | None, Policy]
-"""What a reader of changes asks: a topic or all claims, and a policy."""
-
-
-@dataclass(frozen=True, eq=False)
-class Live:
-    """An event on its way to readers; all who ask what it changed share the answer."""
-
-    entry: LogEntry
-    facets: Facets
-    cursor: str
-    reckoned: "dict[_Asked, tuple[asyncio.Task[list[list[Change]]], int]]" = field(
-        default_factory=dict
-    )
 
 
 class Stretch(NamedTuple):
@@ -104,7 +77,7 @@ class Hub:
         self._heartbeat_seconds = heartbeat_seconds
         self._ring_events = ring_events
         self._catching_up = CapacityLimiter(CATCHING_UP)
-        self._tail: _Tail | None = None
+        self._tail: Tail | None = None
         self.readers = 0
         self.is_closing = False
 
@@ -166,7 +139,7 @@ class Hub:
                     yield Heartbeat(self._ledger.cursor(stretch.upto), stretch.head)
 
     async def _changed(
-        self, stretch: Stretch, live: Live, asked: _Asked
+        self, stretch: Stretch, live: Live, asked: Asked
     ) -> list[Changed]:
         """Return what an event changed; the last one's cursor says all were told."""
         position = live.entry.position
@@ -210,9 +183,9 @@ class Hub:
         finally:
             self._leave(tail)
 
-    def _join(self) -> "_Tail":
+    def _join(self) -> Tail:
         if self._tail is None or self._tail.is_closed:
-            self._tail = _Tail(
+            self._tail = Tail(
                 self._ledger,
                 heartbeat_seconds=self._heartbeat_seconds,
                 ring_events=self._ring_events,
@@ -220,13 +193,13 @@ class Hub:
         self.readers += 1
         return self._tail
 
-    def _leave(self, tail: "_Tail") -> None:
+    def _leave(self, tail: Tail) -> None:
         self.readers -= 1
         if self.readers == 0:
             tail.close()
 
     async def _read(
-        self, tail: "_Tail", wanted: EventFilter, position: int, *, facets: bool
+        self, tail: Tail, wanted: EventFilter, position: int, *, facets: bool
     ) -> Stretch:
         """Read the next stretch from the ledger, up to where the tail is."""
         await tail.started()
@@ -235,14 +208,14 @@ class Hub:
             page = self._ledger.feed.page(
                 wanted, after=position, upto=tail.position, facets=facets
             )
-            return Stretch(_live(self._ledger, page), page.upto, tail.position)
+            return Stretch(live_of(self._ledger, page), page.upto, tail.position)
 
         return await to_thread.run_sync(
             read, limiter=self._catching_up, abandon_on_cancel=True
         )
 
     async def _reckon(
-        self, stretch: Sequence[Live], live: Live, asked: _Asked
+        self, stretch: Sequence[Live], live: Live, asked: Asked
     ) -> list[Change]:
         """Return what an event changed, reckoned once for all who ask it."""
         if not live.facets.claims:
@@ -264,19 +237,12 @@ class Hub:
             raise
 
     async def _changes(
-        self, missing: Sequence[Live], asked: _Asked
+        self, missing: Sequence[Live], asked: Asked
     ) -> list[list[Change]]:
         topic, policy = asked
         reckon = partial(self._ledger.feed.changes, topic=topic, policy=policy)
         told = [(one.entry, one.facets) for one in missing]
         return await to_thread.run_sync(reckon, told, limiter=self._catching_up)
-
-
-def _live(ledger: Ledger, page: Page) -> list[Live]:
-    return [
-        Live(entry, facets, ledger.cursor(entry.position))
-        for entry, facets in page.told
-    ]
 
 
 class _Pulse:
@@ -293,142 +259,3 @@ class _Pulse:
     @property
     def is_due(self) -> bool:
         return time.monotonic() >= self.due_at
-
-
-def _settle(waiter: asyncio.Future[None]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)
-
-
-class _Tail:
-    """Follows the log in a thread, and keeps what is recent in a ring.
-
-    The ring holds every event after ``floor``. All but the thread itself runs on the
-    event loop that the tail was made on.
-    """
-
-    def __init__(
-        self, ledger: Ledger, *, heartbeat_seconds: float, ring_events: int
-    ) -> None:
-        self._ledger = ledger
-        self._ring_events = ring_events
-        self._loop = asyncio.get_running_loop()
-        self._waiting: dict[asyncio.Future[None], float] = {}
-        self._tick_seconds = heartbeat_seconds / _TICKS_OF_A_HEARTBEAT
-        self._ticking = self._loop.call_later(self._tick_seconds, self._tick)
-        self._started = asyncio.Event()
-        self._ended = threading.Event()
-        self._ring: list[Live] = []
-        self._positions: list[int] = []
-        self._floor: int | None = None
-        self.position = self.seen = 0
-        self.is_closed = False
-        threading.Thread(target=self._run, name="dateline-tail", daemon=True).start()
-
-    async def started(self) -> None:
-        """Wait until it is known where the log ends."""
-        await self._started.wait()
-
-    def after(self, position: int) -> list[Live] | None:
-        """Return the next events after a position; None if they left the ring."""
-        if self._floor is None or position < self._floor:
-            return None
-        begin = bisect_right(self._positions, position)
-        return self._ring[begin : begin + _AT_ONCE]
-
-    async def wait(self, due_at: float) -> None:
-        """Wait for more events, until a moment of the monotonic clock or soon after.
-
-        By hand, since a thousand readers wait for each event: a timer for each, and
-        asyncio.wait, took half of the time of a delivery.
-        """
-        waiter = self._loop.create_future()
-        self._waiting[waiter] = due_at
-        try:
-            await waiter
-        finally:
-            self._waiting.pop(waiter, None)
-
-    def _tick(self) -> None:
-        """Wake the readers that are due for a sign of life."""
-        now = time.monotonic()
-        for waiter, due_at in self._waiting.items():
-            if due_at <= now:
-                _settle(waiter)
-        self._ticking = self._loop.call_later(self._tick_seconds, self._tick)
-
-    def close(self) -> None:
-        """Let the thread end and every reader go."""
-        self.is_closed = True
-        self._ticking.cancel()
-        self._ended.set()
-        self._started.set()
-        self._wake()
-
-    def close_soon(self) -> None:
-        """Close from any thread."""
-        with suppress(RuntimeError):  # the event loop is gone already
-            self._loop.call_soon_threadsafe(self.close)
-
-    def _wake(self) -> None:
-        waiting, self._waiting = self._waiting, {}
-        for waiter in waiting:
-            _settle(waiter)
-
-    def _begin(self, head: int) -> None:
-        self._floor = self.position = self.seen = head
-        self._started.set()
-
-    def _take(self, live: list[Live], upto: int) -> None:
-        self._ring += live
-        self._positions += [one.entry.position for one in live]
-        self.position = upto
-        if len(self._ring) > 2 * self._ring_events:
-            excess = len(self._ring) - self._ring_events
-            self._floor = self._positions[excess - 1]
-            del self._ring[:excess], self._positions[:excess]
-        self._wake()
-
-    # --- the thread -----------------------------------------------------------------
-
-    def _run(self) -> None:
-        try:
-            while not self._ended.is_set():
-                try:
-                    self._look()
-                except LedgerClosed:
-                    return
-                except DatelineError as error:
-                    log.error("the feed cannot read the ledger: %s", error)
-                    self._ended.wait(_FAULT_PAUSE_SECONDS)
-        finally:  # whatever it was, no reader waits for what does not come
-            self.close_soon()
-
-    def _look(self) -> None:
-        """Wait a while for more of the log, and take it in."""
-        feed = self._ledger.feed
-        if self._floor is None:
-            self._on_loop(self._begin, feed.head())
-        elif feed.wait(self.position, _TAIL_WAIT_SECONDS):
-            self.seen = feed.head()
-            page = feed.page(
-                EVERYTHING, after=self.position, upto=self.seen, facets=True
-            )
-            self._on_loop(self._take, _live(self._ledger, page), page.upto)
-
-    def _on_loop(self, call: Callable[..., None], *args: object) -> None:
-        """Run a call on the event loop, and wait for it: the log outruns no reader."""
-        done = threading.Event()
-
-        def run() -> None:
-            if not self.is_closed:
-                call(*args)
-            done.set()
-
-        try:
-            self._loop.call_soon_threadsafe(run)
-        except RuntimeError:  # the loop is gone, and the readers with it
-            self._ended.set()
-        while not (self._ended.is_set() or done.wait(_TAIL_WAIT_SECONDS)):
-            if self._loop.is_closed():
-                self._ended.set()
