@@ -20,7 +20,8 @@ from dateline.api.problems import NotReached, TooSlow
 from dateline.api.settings import Settings
 from dateline.ledger import Ledger
 
-READERS = 4
+READERS = 2
+"""Questions asked at once: more threads only get in each other's way (benchmarks/)."""
 WRITERS = 16
 
 _POLL_SECONDS = 0.02

@@ -34,7 +34,7 @@ class Scale(NamedTuple):
     queried: int
 
 
-QUICK = Scale(list(SHAPES[:1]), [Shape(1, 100, 12)], 200, 400, 4, 20, 200, 40)
+QUICK = Scale(list(SHAPES[:1]), [Shape(1, 100, 12)], 200, 400, 4, 20, 600, 40)
 USUAL = Scale(
     list(SHAPES[:2]),
     [Shape(1, 600, 12), Shape(1, 100, 30)],
