@@ -26,7 +26,9 @@ def serving(ledger: Ledger, **settings: Any) -> Iterator[str]:
 @contextmanager
 def running(app: Any, port: int = 0) -> Iterator[str]:
     """Serve an application; yield the server's URL."""
-    config = uvicorn.Config(app, port=port, log_level="warning", lifespan="off")
+    config = uvicorn.Config(  # without its log_config, which stays for later tests
+        app, port=port, log_config=None, access_log=False, lifespan="off"
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
