@@ -47,12 +47,14 @@ class Rate(NamedTuple):
 
 
 def measure(ledgers: Ledgers, shape: Shape, *, count: int) -> Iterator[Figure]:
-    """Ask different questions, then one again and again; then with its tag."""
+    """Ask different questions, then one again and again: as it is, pinned, tagged."""
     path = ledgers.ledger(shape)
     with dateline.open(path, clock=clock) as ledger:
-        asked = points(count, ledger.position)
+        head = ledger.position
+    asked = points(count, head)
     varied = [_question(point.on, point.recorded_by) for point in asked]
-    same = [_question(asked[1].on, asked[1].recorded_by)]
+    same = [_question(asked[1].on, None)]
+    pinned = [_question(asked[1].on, head)]
     with _serving(_serve, str(path)) as port:
         answer = _answer(port, same[0])
         size = len(_answer(port, varied[1])[1])
@@ -63,7 +65,8 @@ def measure(ledgers: Ledgers, shape: Shape, *, count: int) -> Iterator[Figure]:
             floor = [_request("/constant")]
             for what, requests in (
                 ("different questions", varied),
-                ("the same question", same),
+                ("the same at the head", same),
+                ("the same at a position", pinned),
                 ("the same, held already (304)", tagged),
             ):
                 yield _figure(what, port, requests, beside, floor, count)

@@ -47,7 +47,7 @@ class Pinned(NamedTuple):
 
 async def ask(call: Call) -> Response:
     """Answer a question at the position it is about now, or was about before."""
-    pinned = _pinned_as_asked(call)
+    pinned = await _pinned_soon(call)
     if pinned is not None and (response := _known(call, pinned)) is not None:
         return response
     return await call.services.ask(_answered, call, pinned)
@@ -71,7 +71,12 @@ def _answered(call: Call, pinned: Pinned | None) -> Response:
         response = _known(call, pinned)
         if response is not None:
             return response
-    answer = question(ledger, call.names, pinned.query)
+    try:
+        answer = question(ledger, call.names, pinned.query)
+    except NotYetRecorded as error:
+        asked = {getattr(pinned.query, name): name for name in call.operation.points}
+        error.parameter = asked.get(error.asked, error.parameter)
+        raise
     body = answer if isinstance(answer, bytes) else encoded(answer)
     call.api.kept.put(pinned.tag, body)
     return _response(call, pinned, body)
@@ -111,15 +116,23 @@ def _first_url(call: Call, pinned: Pinned) -> str:
 # --- points -------------------------------------------------------------------------
 
 
-def _pinned_as_asked(call: Call) -> Pinned | None:
-    """Pin a question by what the caller gave, if that is positions or a cursor."""
+async def _pinned_soon(call: Call) -> Pinned | None:
+    """Pin a question where that takes no more than the head: no moment, no day."""
     if "after" in call.given:
         return _pinned(call, {}, is_fixed=True)
-    given = {name: call.given.get(name, "") for name in call.operation.points}
-    if not all(text.isascii() and text.isdigit() for text in given.values()):
+    given = {name: call.given.get(name) for name in call.operation.points}
+    if any(text is not None and not _is_position(text) for text in given.values()):
         return None
-    positions = {name: text.lstrip("0") or "0" for name, text in given.items()}
-    return _pinned(call, positions, is_fixed=True)
+    head = None
+    if None in given.values():
+        head = str((await call.api.heads.now()).position)
+    positions = {name: text or head or "" for name, text in given.items()}
+    positions = {name: text.lstrip("0") or "0" for name, text in positions.items()}
+    return _pinned(call, positions, is_fixed=head is None)
+
+
+def _is_position(text: str) -> bool:
+    return text.isascii() and text.isdigit()
 
 
 def _pinned_now(call: Call) -> Pinned:

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from starlette.types import Receive, Scope
 
 from dateline.api.access import Caller
+from dateline.api.rest.heads import Heads
 from dateline.api.rest.kept import KeptAnswers
 from dateline.api.rest.operations import Operation
-from dateline.api.rest.parameters import Given, Query
+from dateline.api.rest.parameters import PINNING, Given, Query
 from dateline.api.services import Services
 
 
@@ -19,6 +19,7 @@ class Interface:
     """What all requests share.
 
     Attributes:
+        heads: looks up where the ledger ends.
         messages: of recent events, as feeds tell them, by cursor.
         documents: what describes the interface, by where it is mounted.
         kept: answers that were given lately.
@@ -26,6 +27,7 @@ class Interface:
 
     services: Services
     operations: Sequence[Operation]
+    heads: Heads
     messages: dict[str, bytes] = field(default_factory=dict)
     documents: dict[str, bytes] = field(default_factory=dict)
     kept: KeptAnswers = field(default_factory=KeptAnswers)
@@ -37,7 +39,7 @@ class Call:
 
     Attributes:
         names: what the path names, by parameter.
-        query: the parameters, checked; ``given``: as they were given.
+        query, given, rest: see :class:`Asked`.
         media_type: what the answer is to come in.
     """
 
@@ -49,6 +51,7 @@ class Call:
     names: Mapping[str, str]
     query: Query
     given: Given
+    rest: str
     media_type: str
 
     @property
@@ -64,19 +67,24 @@ class Call:
         """Return the values of a header, in lower case named."""
         return headers(self.scope, name)
 
-    def url(self, **changed: Any) -> str:
-        """Return the path and query of this question, with parameters changed.
+    def url(self, **changed: str | None) -> str:
+        """Return the path and query of this question, asked elsewhere in the log.
 
-        None takes a parameter out. The path is absolute, wherever the application is
-        mounted.
+        Args:
+            changed: parameters that pin it; None takes one out.
         """
-        kept = {**self.given, "at_least": None, **changed}
-        pairs = {name: value for name, value in kept.items() if value is not None}
+        pinned = {name: self.given.get(name) for name in PINNING}
+        pinned = {**pinned, "at_least": None, **changed}
+        parts = [
+            f"{name}={quote(value)}"
+            for name, value in pinned.items()
+            if value is not None
+        ]
+        query = "&".join([self.rest, *parts] if self.rest else parts)
         path = self.operation.path
         for name, value in self.names.items():
             path = path.replace(f"{{{name}}}", quote(value, safe=""))
-        url = self.root + path
-        return f"{url}?{urlencode(pairs, doseq=True)}" if pairs else url
+        return f"{self.root}{path}?{query}" if query else self.root + path
 
 
 def headers(scope: Scope, name: bytes) -> list[str]:

@@ -5,9 +5,10 @@ The models name, describe and check the parameters; the document at
 names, cursors) is left to it, so that every interface refuses it in the same words.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Annotated, Any, TypeVar
-from urllib.parse import parse_qsl
+from typing import Annotated, Any, NamedTuple
+from urllib.parse import parse_qsl, urlencode
 
 from pydantic import (
     AfterValidator,
@@ -32,7 +33,7 @@ DEFAULT_FIRST = 50
 _MOST_PARAMETERS = 200
 _SHOWN = 60
 
-Given = dict[str, Any]
+Given = Mapping[str, Any]
 """Parameters as they were given, by name: a text, or a list of texts."""
 
 
@@ -300,16 +301,43 @@ class RecordQuery(Query):
 
 # --- reading ------------------------------------------------------------------------
 
-Q = TypeVar("Q", bound=Query)
+PINNING = ("recorded_by", "from_recorded_by", "to_recorded_by", "after", "at_least")
+"""The parameters that say where in the log a question is asked, and not what."""
+
+_REMEMBERED = 1_024
+_REMEMBERED_BYTES = 512
 
 
-def read(model: type[Q], query: bytes, *, max_first: int) -> tuple[Q, Given]:
-    """Read a query string; return the checked parameters, and as they were given.
+class Asked(NamedTuple):
+    """A query string that was read.
+
+    Attributes:
+        query: the checked parameters.
+        given: as they were given.
+        rest: those that say what is asked, for URLs.
+    """
+
+    query: Query
+    given: Given
+    rest: str
+
+
+def read(model: type[Query], query: bytes, *, max_first: int) -> Asked:
+    """Read a query string.
 
     Raises:
         InvalidParameter: unknown, repeated, missing, or a value it may not have.
         DatelineError: what the ledger says of a policy.
     """
+    is_short = len(query) <= _REMEMBERED_BYTES
+    asked = _read_lately(model, query) if is_short else _read(model, query)
+    first = getattr(asked.query, "first", None)
+    if first is not None and first > max_first:
+        raise InvalidParameter(f"first is {first}; it is at most {max_first}", "first")
+    return asked
+
+
+def _read(model: type[Query], query: bytes) -> Asked:
     given = _given(model, query)
     try:
         read = model.model_validate(given)
@@ -318,15 +346,16 @@ def read(model: type[Q], query: bytes, *, max_first: int) -> tuple[Q, Given]:
         name = str(detail["loc"][0])
         sentence = _sentence(name, detail["type"], detail["msg"])
         raise InvalidParameter(sentence, name) from None
-    first = getattr(read, "first", None)
-    if first is not None and first > max_first:
-        raise InvalidParameter(f"first is {first}; it is at most {max_first}", "first")
-    return read, given
+    rest = {name: value for name, value in given.items() if name not in PINNING}
+    return Asked(read, given, urlencode(rest, doseq=True))
+
+
+_read_lately = lru_cache(_REMEMBERED)(_read)
 
 
 def _given(model: type[Query], query: bytes) -> Given:
     lists = _parameters(model)
-    given: Given = {}
+    given: dict[str, Any] = {}
     for name, value in _pairs(query):
         is_list = lists.get(name)
         if is_list is None:

@@ -12,6 +12,7 @@ from dateline.api.access import caller_of
 from dateline.api.problems import MethodNotAllowed
 from dateline.api.rest.bodies import accept_post
 from dateline.api.rest.call import Call, Interface, headers
+from dateline.api.rest.heads import Heads
 from dateline.api.rest.media import accepted
 from dateline.api.rest.operations import Operation
 from dateline.api.rest.parameters import read
@@ -23,7 +24,7 @@ from dateline.domain.errors import DatelineError
 
 def routes(services: Services) -> list[BaseRoute]:
     """Return the routes of everything under ``/v1``."""
-    api = Interface(services, OPERATIONS)
+    api = Interface(services, OPERATIONS, Heads(services))
     paths: dict[str, dict[str, Operation]] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method] = operation
@@ -71,12 +72,12 @@ class Endpoint:
         caller.check(operation.scope)
         media_type = accepted(headers(scope, b"accept"), tuple(operation.handlers))
         services = self._api.services
-        query, given = read(
+        asked = read(
             operation.query,
             scope["query_string"],
             max_first=services.settings.max_first,
         )
-        await services.reach(getattr(query, "at_least", None))
+        await services.reach(getattr(asked.query, "at_least", None))
         call = Call(
             self._api,
             operation,
@@ -84,8 +85,7 @@ class Endpoint:
             receive,
             caller,
             scope["path_params"],
-            query,
-            given,
+            *asked,
             media_type,
         )
         return await operation.handlers[media_type](call)

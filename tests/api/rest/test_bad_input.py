@@ -77,6 +77,11 @@ AT = "on=2024-10-22"
             {"parameter": "to_recorded_by"},
         ),
         (
+            "changes?from=2024-10-20&to=2024-10-22&from_recorded_by=99&to_recorded_by=3",
+            "not_yet_recorded",
+            {"parameter": "from_recorded_by"},
+        ),
+        (
             "changes?from=2024-10-20&to=2024-10-22&from_recorded_by=x",
             "invalid_time",
             {"field": "from_recorded_by"},

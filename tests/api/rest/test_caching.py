@@ -1,5 +1,7 @@
 """What caches may keep, for how long, and when they are told that it is still so."""
 
+import asyncio
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,9 @@ from starlette.testclient import TestClient
 
 from dateline import Ledger
 from dateline.api import Settings, create_app, keys
+from dateline.api.rest.heads import Heads
 from dateline.api.rest.kept import KeptAnswers
+from dateline.points import RecordPoint
 from tests.api.rest.asking import NDJSON, Rest, asking
 from tests.builders import Clock, asserted, opened
 
@@ -245,3 +249,51 @@ def test_keys_make_answers_private(story: Ledger, tmp_path: Path) -> None:
     assert pinned.headers["cache-control"] == "private, max-age=31536000, immutable"
     assert head.headers["cache-control"] == "private, no-cache"
     assert "Authorization" in head.headers["vary"]
+
+
+def test_the_head_is_looked_up_once_for_all_who_wait(
+    story: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Never before they asked: what was recorded until then is in the answer."""
+    services = create_app(story, Settings()).state.services
+    looked_up = []
+    resolve = story.resolve
+
+    def slowly() -> RecordPoint:
+        found = resolve()
+        looked_up.append(found.position)
+        is_looked_up.set()
+        may_go_on.wait(30)
+        return found
+
+    monkeypatch.setattr(story, "resolve", slowly)
+    is_looked_up, may_go_on = threading.Event(), threading.Event()
+
+    async def ask() -> list[int]:
+        heads = Heads(services)
+        early = asyncio.ensure_future(heads.now())
+        await asyncio.to_thread(is_looked_up.wait, 30)
+        await asyncio.to_thread(story.record, opened("grain"))
+        late = [asyncio.ensure_future(heads.now()) for _ in range(20)]
+        await asyncio.sleep(0)
+        may_go_on.set()
+        return [(await one).position for one in (early, *late)]
+
+    before = story.position
+    assert asyncio.run(ask()) == [before] + [before + 1] * 20
+    assert looked_up == [before, before + 1]
+
+
+def test_whoever_stops_waiting_for_the_head_leaves_it_to_the_others(
+    story: Ledger,
+) -> None:
+    services = create_app(story, Settings()).state.services
+
+    async def ask() -> int:
+        heads = Heads(services)
+        gone, staying = (asyncio.ensure_future(heads.now()) for _ in range(2))
+        await asyncio.sleep(0)
+        gone.cancel()
+        return (await staying).position
+
+    assert asyncio.run(ask()) == story.position
