@@ -170,15 +170,24 @@ class Book:
             salts,
         )
         entry = LogEntry(*entry[:-1], chain_hash(self.head.hash, entry))
-        self._fold(entry)
+        self._keep(entry, entry)
+        return entry
+
+    def take(self, entry: LogEntry) -> None:
+        """Fold an event that has its envelope, and keep it for writing as it is."""
+        self._load(entry.stream)
+        self._keep(entry, CODEC.upcast(entry))
+
+    def _keep(self, entry: LogEntry, current: LogEntry) -> None:
+        """Fold an entry, given in its current shape too, and keep it for writing."""
+        self._fold(current)
         self._entries.append(entry)
-        self._entries_by_id[id] = entry
-        self._versions[stream] = entry.version
+        self._entries_by_id[entry.id] = current
+        self._versions[entry.stream] = entry.version
         self._kept_events += 1
-        self.head = Head(entry.position, recorded_at, entry.hash)
+        self.head = Head(entry.position, entry.recorded_at, entry.hash)
         if len(self._entries) >= _WRITTEN_AT_ONCE:
             self._write()
-        return entry
 
     def _fold(self, entry: LogEntry) -> None:
         kind, _, slug = entry.stream.partition(":")
