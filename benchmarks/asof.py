@@ -32,7 +32,8 @@ from dateline.domain.times import Zone, print_datetime
 from dateline.projections import log
 from dateline.projections.asof import AsOf
 from dateline.projections.book import Principals, principal_of
-from dateline.projections.sqlite import LogRecorder, SQLiteStore
+from dateline.projections.sqlite.recorder import LogRecorder
+from dateline.projections.sqlite.store import SQLiteStore
 
 JSON_AIM_MS = 1.0
 TYPED_AIM_MS = 2.0

@@ -22,7 +22,8 @@ from dateline.domain.recorded import ENVELOPE, content_of, fields_of
 from dateline.domain.times import read_instant
 from dateline.ledger import Ledger, opening_named
 from dateline.projections.recording import Clock, Kept, Recording
-from dateline.projections.sqlite import MEMORY, publish
+from dateline.projections.sqlite.files import publish
+from dateline.projections.sqlite.store import MEMORY
 from dateline.projections.store import Progress
 
 LINE_LIMIT = 16 * 2**20

@@ -67,7 +67,7 @@ from dateline.projections.feed import (
     stored,
 )
 from dateline.projections.recording import Clock, Kept, Recording, recording
-from dateline.projections.sqlite import SQLiteStore
+from dateline.projections.sqlite.store import SQLiteStore
 from dateline.projections.store import Progress
 
 BATCH_LIMIT = 10_000

@@ -7,6 +7,7 @@ what it came to, fold the streams of the claims they are about and ask
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -33,7 +34,7 @@ from dateline.projections import log
 from dateline.projections.book import Principals, principal_of
 from dateline.projections.rows import EVERY_CLAIM
 from dateline.projections.steps import VARIANT
-from dateline.projections.store import Cursor, Row
+from dateline.projections.store import Cursor, Dialect, Row
 
 # For each claim, one descent of steps_key from the point backwards. Before the head, a
 # claim's reach bounds where to begin, so that what was recorded later is not walked
@@ -44,7 +45,7 @@ _STEP = """
       AND recorded_from <= ? AND recorded_until > ? AND variant IN (0, ?)
     ORDER BY known_from DESC, recorded_from DESC
 """
-_REACH = """min(?, (
+_REACH = """{least}(?, (
           SELECT reaches.known_from FROM reaches
           WHERE reaches.claim = {claim} AND reaches.recorded_from <= ?
           ORDER BY reaches.recorded_from DESC LIMIT 1))"""
@@ -52,24 +53,30 @@ _WHOLE = "claims.claim, head, rivals, status, since, weights, answer"
 _READY = "claims.claim, head, rivals, status, answer"
 
 
-def _claims(columns: str, bound: str) -> str:
-    step = _STEP.format(columns="rowid", claim="claims.claim", bound=bound)
+@cache
+def _step(dialect: Dialect, columns: str) -> str:
+    bound = _REACH.format(least=dialect.least, claim="?")
+    return _STEP.format(columns=columns, claim="?", bound=bound)
+
+
+@cache
+def _claims(dialect: Dialect, *, is_default: bool, is_head: bool) -> str:
+    bound = _REACH.format(least=dialect.least, claim="claims.claim")
+    step = _STEP.format(
+        columns=dialect.row_of,
+        claim="claims.claim",
+        bound="?" if is_head else bound,
+    )
     return f"""
-        SELECT {columns} FROM claims CROSS JOIN steps
-        WHERE topic = ? AND claims.recorded_from <= ? AND claims.recorded_until > ?
-          AND steps.rowid = ({step} LIMIT 1)
+        SELECT {_READY if is_default else _WHOLE} FROM (
+          SELECT claim, head, rivals FROM claims
+          WHERE topic = ? AND recorded_from <= ? AND recorded_until > ?
+        ) AS claims
+        {dialect.first_of_each.format(table="steps", query=step)}
         ORDER BY claims.claim
     """
 
 
-_CLAIMS = {
-    (is_default, is_head): _claims(
-        _READY if is_default else _WHOLE,
-        "?" if is_head else _REACH.format(claim="claims.claim"),
-    )
-    for is_default in (True, False)
-    for is_head in (True, False)
-}
 _LATER = "SELECT 1 FROM log WHERE position > ? LIMIT 1"
 _HEAD = """
     SELECT head, rivals FROM claims
@@ -120,7 +127,11 @@ class AsOf:
         on, position = point
         later = self._cursor.execute(_LATER, (position,)).fetchone()
         rows = self._cursor.execute(
-            _CLAIMS[self._is_default, later is None],
+            _claims(
+                self._cursor.dialect,
+                is_default=self._is_default,
+                is_head=later is None,
+            ),
             (
                 EVERY_CLAIM if topic is None else topic,
                 *(position, position, on),
@@ -169,7 +180,7 @@ class AsOf:
     def _step(self, columns: str, claim: str, point: Point) -> Cursor:
         on, position = point
         return self._cursor.execute(
-            _STEP.format(columns=columns, claim="?", bound=_REACH.format(claim="?")),
+            _step(self._cursor.dialect, columns),
             (claim, on, claim, position, position, position, self._variant),
         )
 

@@ -17,7 +17,7 @@ from dateline.domain.recorded import LogEntry
 from dateline.domain.standings import Stated
 from dateline.domain.times import Instant
 from dateline.projections.steps import ClaimRows
-from dateline.projections.store import OPEN_END, Cursor
+from dateline.projections.store import OPEN_END, Cursor, Dialect
 
 EVERY_CLAIM = ""
 """Stands for a topic that every claim is filed under; no slug is empty."""
@@ -33,11 +33,11 @@ TABLES = (
     "moments",
 )
 
-CREATE = (
+_CREATE = (
     # Steps of claims' states. Read by (claim, known_from, recorded_from) descending.
     """
-    CREATE TABLE steps (
-        claim          TEXT    NOT NULL,
+    CREATE TABLE IF NOT EXISTS steps (
+        claim          {name}    NOT NULL,
         known_from     BIGINT  NOT NULL,
         recorded_from  BIGINT  NOT NULL,
         recorded_until BIGINT  NOT NULL,
@@ -49,13 +49,13 @@ CREATE = (
     )
     """,
     """
-    CREATE UNIQUE INDEX steps_key
+    CREATE UNIQUE INDEX IF NOT EXISTS steps_key
     ON steps (claim, known_from, recorded_from, variant, recorded_until)
     """,
     # The greatest known_from of a claim's steps, by record time.
     """
-    CREATE TABLE reaches (
-        claim         TEXT   NOT NULL,
+    CREATE TABLE IF NOT EXISTS reaches (
+        claim         {name}   NOT NULL,
         recorded_from BIGINT NOT NULL,
         known_from    BIGINT NOT NULL,
         PRIMARY KEY (claim, recorded_from)
@@ -63,9 +63,9 @@ CREATE = (
     """,
     # Which claims a topic has, in what words, by record time.
     """
-    CREATE TABLE claims (
-        topic          TEXT   NOT NULL,
-        claim          TEXT   NOT NULL,
+    CREATE TABLE IF NOT EXISTS claims (
+        topic          {name}   NOT NULL,
+        claim          {name}   NOT NULL,
         recorded_from  BIGINT NOT NULL,
         recorded_until BIGINT NOT NULL,
         head           TEXT   NOT NULL,
@@ -75,51 +75,56 @@ CREATE = (
     """,
     # Statements whose date is wider than an instant, by how wide (powers of two).
     """
-    CREATE TABLE uncertain (
-        topic          TEXT    NOT NULL,
+    CREATE TABLE IF NOT EXISTS uncertain (
+        topic          {name}    NOT NULL,
         width          INTEGER NOT NULL,
         earliest       BIGINT  NOT NULL,
         latest         BIGINT  NOT NULL,
         recorded_from  BIGINT  NOT NULL,
         recorded_until BIGINT  NOT NULL,
-        claim          TEXT    NOT NULL,
-        statement      TEXT    NOT NULL,
+        claim          {name}    NOT NULL,
+        statement      {name}    NOT NULL,
         PRIMARY KEY (topic, width, earliest, recorded_from)
     )
     """,
     # Which claims a source ever spoke of.
     """
-    CREATE TABLE speakers (
-        source TEXT NOT NULL,
-        claim  TEXT NOT NULL,
+    CREATE TABLE IF NOT EXISTS speakers (
+        source {name} NOT NULL,
+        claim  {name} NOT NULL,
         PRIMARY KEY (source, claim)
     )
     """,
     # Contradictions recorded on another claim's stream.
     """
-    CREATE TABLE contradictions (
-        claim    TEXT   NOT NULL,
+    CREATE TABLE IF NOT EXISTS contradictions (
+        claim    {name}   NOT NULL,
         position BIGINT NOT NULL,
         PRIMARY KEY (claim, position)
     )
     """,
     # Promised updates, by id.
     """
-    CREATE TABLE promises (
-        expectation TEXT   NOT NULL,
+    CREATE TABLE IF NOT EXISTS promises (
+        expectation {name}   NOT NULL,
         position    BIGINT NOT NULL,
         PRIMARY KEY (expectation)
     )
     """,
     # The last position of each moment of recording.
     """
-    CREATE TABLE moments (
+    CREATE TABLE IF NOT EXISTS moments (
         recorded_at BIGINT NOT NULL,
         position    BIGINT NOT NULL,
         PRIMARY KEY (recorded_at)
     )
     """,
 )
+
+
+def created(dialect: Dialect) -> list[str]:
+    """Return the statements that create the tables that are not there yet."""
+    return [statement.format(name=dialect.name_type) for statement in _CREATE]
 
 
 class _Head(NamedTuple):

@@ -7,6 +7,7 @@ readers, copying a live ledger) is behind :class:`Store`.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from dateline.domain.recorded import LogEntry
@@ -19,8 +20,43 @@ OPEN_END = 2**63 - 1
 """Record time without an end: later than every position."""
 
 
+@dataclass(frozen=True)
+class Dialect:
+    """How a database says what SQL has no common words for.
+
+    Attributes:
+        name_type: the type of a column of names, ordered by code point.
+        least: the function that returns the least of its arguments.
+        first_of_each: joins each row of the left to the first row of a query about it,
+            which stands for ``{query}`` and reads the table ``{table}``.
+        row_of: what that query selects.
+    """
+
+    name_type: str
+    least: str
+    first_of_each: str
+    row_of: str
+
+
+SQLITE = Dialect(
+    name_type="TEXT",
+    least="min",
+    first_of_each="CROSS JOIN {table} WHERE {table}.rowid = ({query} LIMIT 1)",
+    row_of="rowid",
+)
+POSTGRESQL = Dialect(
+    name_type='TEXT COLLATE "C"',
+    least="least",
+    first_of_each="CROSS JOIN LATERAL ({query} LIMIT 1) AS {table}",
+    row_of="*",
+)
+
+
 class Cursor(Protocol):
     """A transaction's cursor: SQL with ``?``, rows as tuples."""
+
+    @property
+    def dialect(self) -> Dialect: ...
 
     def execute(self, sql: str, parameters: Sequence[Any] = ..., /) -> "Cursor": ...
     def executemany(

@@ -21,7 +21,7 @@ from dateline.projections.book import Principals, principal_of
 from dateline.projections.codec import CODEC
 from dateline.projections.feed import EventFilter, stored
 from dateline.projections.recording import uncollected
-from dateline.projections.rows import CREATE, TABLES, RowWriter
+from dateline.projections.rows import TABLES, RowWriter, created
 from dateline.projections.steps import COUNT, IGNORE, POLICY, ClaimRows
 from dateline.projections.store import OPEN_END, Cursor, Progress, Store
 
@@ -50,11 +50,15 @@ class Verified(NamedTuple):
 
 
 def rebuild(cursor: Cursor, zone: Zone, progress: Progress) -> int:
-    """Drop the rows and fold the log again; return the number of its events."""
-    for table in TABLES:
-        cursor.execute(f"DROP TABLE IF EXISTS {table}")
-    for statement in CREATE:
+    """Clear the rows and fold the log again; return the number of its events.
+
+    Rows are deleted and tables kept, so that readers of an earlier moment see it
+    until they end, on every store.
+    """
+    for statement in created(cursor.dialect):
         cursor.execute(statement)
+    for table in TABLES:
+        cursor.execute(f"DELETE FROM {table}")
     try:
         with uncollected():
             return _fill(cursor, zone, progress)
@@ -210,7 +214,7 @@ def _by_rule(
 
 def _check_rows(store: Store, cursor: Cursor, zone: Zone, progress: Progress) -> None:
     """Fold the log into scratch tables, and compare them with the rows."""
-    for statement in CREATE:
+    for statement in created(cursor.dialect):
         if "CREATE TABLE" in statement:
             cursor.execute(statement.replace("CREATE TABLE", "CREATE TEMP TABLE"))
     _fill(cursor, zone, progress)

@@ -36,7 +36,7 @@ import dateline
 from dateline import jsonl, ledger
 from dateline.cli.app import app
 from dateline.domain import errors, events
-from dateline.projections import sqlite
+from dateline.projections.sqlite import schema
 from tests.services import NODE_MODULES, has_command, has_node_package, require
 
 ROOT = Path(__file__).parents[1]
@@ -507,8 +507,8 @@ def test_the_page_of_limits_has_the_limits_of_the_code() -> None:
 def test_the_page_of_storage_has_the_marks_of_the_file() -> None:
     page = (REFERENCE / "storage.md").read_text(encoding="utf-8")
 
-    assert f"0x{sqlite.APPLICATION_ID:08X}" in page
-    assert f"`user_version` {sqlite.SCHEMA_VERSION}" in page
+    assert f"0x{schema.APPLICATION_ID:08X}" in page
+    assert f"`user_version` {schema.SCHEMA_VERSION}" in page
 
 
 def test_the_map_names_every_module() -> None:

@@ -21,7 +21,7 @@ from dateline.domain.events import LedgerOpened, parse_event
 from dateline.domain.times import Zone
 from dateline.jsonl import Imported, import_file
 from dateline.ledger import Ledger
-from dateline.projections.sqlite import publish
+from dateline.projections.sqlite.files import publish
 
 STDIN = "-"
 

@@ -1,0 +1,71 @@
+"""The tables of a ledger's file, and how older files are brought up to date."""
+
+import sqlite3
+
+from dateline.projections import rows
+from dateline.projections.store import SQLITE
+
+APPLICATION_ID = 0x646C6E65
+"""Marks a SQLite file as a ledger, in the header's bytes 68-71: ``dlne``."""
+
+_CREATE_LOG = """
+CREATE TABLE stored_events (
+    rowid              INTEGER PRIMARY KEY AUTOINCREMENT,  -- the position
+    originator_id      TEXT    NOT NULL,                   -- the stream
+    originator_version INTEGER NOT NULL,
+    topic              TEXT    NOT NULL,                   -- the event type
+    state              BLOB    NOT NULL,                   -- its fields, JSON
+    event_id           TEXT    NOT NULL,
+    recorded_at        INTEGER NOT NULL,                   -- microseconds, UTC
+    recorder           TEXT,
+    schema_version     INTEGER NOT NULL,
+    salts              BLOB    NOT NULL,                   -- JSON, hex by field
+    hash               TEXT    NOT NULL
+)
+"""
+_CREATE_STREAMS = (
+    "CREATE UNIQUE INDEX stored_events_stream "
+    "ON stored_events (originator_id, originator_version)"
+)
+_CREATE_IDS = "CREATE UNIQUE INDEX stored_events_id ON stored_events (event_id)"
+_CREATE_VIEW = """
+CREATE VIEW log AS
+SELECT rowid AS position, event_id AS id, topic AS type, state AS fields,
+       originator_id AS stream, originator_version AS version,
+       recorded_at, recorder, schema_version, salts, hash
+FROM stored_events
+"""
+LOG = (_CREATE_LOG, _CREATE_STREAMS, _CREATE_IDS, _CREATE_VIEW)
+
+
+MIGRATIONS = ((*LOG, *rows.created(SQLITE)),)
+"""What brings a file from each schema version to the next, beginning with nothing."""
+
+SCHEMA_VERSION = len(MIGRATIONS)
+"""The shape of the tables, in the header's ``user_version``."""
+
+
+def bring_up(connection: sqlite3.Connection) -> None:
+    """Create log and rows in an empty database, or bring older ones up to date.
+
+    Before WAL is switched on, so that the mark is in the file itself at once.
+    """
+    if version(connection) >= len(MIGRATIONS):
+        return  # no lock, so that a long write keeps nobody out
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for migration in MIGRATIONS[version(connection) :]:  # nobody was faster
+            for statement in migration:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.rollback()
+        raise
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """Return the schema version of a file; 0 before its tables are created."""
+    (found,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(found)
