@@ -156,6 +156,17 @@ def chain_hash(previous: str, entry: LogEntry) -> str:
     return sha256(bytes.fromhex(previous) + canonical(document)).hexdigest()
 
 
+def follows(previous: str, entry: LogEntry) -> bool:
+    """Tell whether an entry's hash is the one that it has after another."""
+    try:
+        return (
+            sorted(entry.salts) == free_texts(entry.fields)
+            and chain_hash(previous, entry) == entry.hash
+        )
+    except (ValueError, TypeError, AttributeError):  # salts or texts of another kind
+        return False
+
+
 def free_texts(fields: Mapping[str, Any]) -> list[str]:
     """Return the names of the free texts among an event's fields, sorted."""
     return sorted(FREE_TEXTS.intersection(fields))

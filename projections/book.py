@@ -52,6 +52,13 @@ class Head(NamedTuple):
     recorded_at: Instant = FIRST
     hash: str = FIRST_HASH
 
+    @classmethod
+    def of(cls, last: LogEntry | None) -> "Head":
+        """Return where a log ends, given its last entry, if it has one."""
+        if last is None:
+            return cls()
+        return cls(last.position, last.recorded_at, last.hash)
+
 
 class Principals(dict[str, str]):
     """Each source's principal, followed to its end; looked up once.
@@ -185,7 +192,7 @@ class Book:
         self._entries_by_id[entry.id] = current
         self._versions[entry.stream] = entry.version
         self._kept_events += 1
-        self.head = Head(entry.position, entry.recorded_at, entry.hash)
+        self.head = Head.of(entry)
         if len(self._entries) >= _WRITTEN_AT_ONCE:
             self._write()
 

@@ -148,9 +148,11 @@ def of_types(cursor: Cursor, *types: str) -> list[LogEntry]:
     return [CODEC.upcast(_entry(row)) for row in cursor.fetchall()]
 
 
-def count(cursor: Cursor) -> int:
-    """Return how many events the log holds."""
-    row = cursor.execute("SELECT count(*) FROM log").fetchone()
+def count(cursor: Cursor, upto: int = OPEN_END) -> int:
+    """Return how many events the log holds up to a position."""
+    row = cursor.execute(
+        "SELECT count(*) FROM log WHERE position <= ?", (upto,)
+    ).fetchone()
     assert row is not None
     return int(row[0])
 

@@ -8,12 +8,7 @@ import orjson
 from dateline.domain.errors import LedgerDamaged
 from dateline.domain.histories import ClaimHistory
 from dateline.domain.questions import steps
-from dateline.domain.recorded import (
-    FIRST_HASH,
-    LogEntry,
-    chain_hash,
-    free_texts,
-)
+from dateline.domain.recorded import FIRST_HASH, LogEntry, follows
 from dateline.domain.rule import decide
 from dateline.domain.times import FIRST, Zone
 from dateline.projections import log
@@ -136,7 +131,7 @@ def _check_chain(store: Store, upto: int, progress: Progress) -> tuple[int, str]
     versions: dict[str, int] = {}
     for entry in stored(store, EventFilter(), after=0, upto=upto):
         CODEC.check(entry)
-        if not _follows(previous, entry):
+        if not follows(previous, entry):
             raise LedgerDamaged(
                 f"the hash of position {entry.position} does not follow from the "
                 "event stored there; restore a backup"
@@ -157,16 +152,6 @@ def _check_chain(store: Store, upto: int, progress: Progress) -> tuple[int, str]
             f"the log ends at position {last}, but {upto} was given; restore a backup"
         )
     return count, previous
-
-
-def _follows(previous: str, entry: LogEntry) -> bool:
-    try:
-        return (
-            sorted(entry.salts) == free_texts(entry.fields)
-            and chain_hash(previous, entry) == entry.hash
-        )
-    except (ValueError, TypeError, AttributeError):  # salts or texts of another kind
-        return False
 
 
 def _check_rule(cursor: Cursor, zone: Zone, progress: Progress) -> int:
