@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from itertools import islice
-from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -67,8 +66,8 @@ from dateline.projections.feed import (
     stored,
 )
 from dateline.projections.recording import Clock, Kept, Recording, recording
-from dateline.projections.sqlite.store import SQLiteStore
 from dateline.projections.store import Progress
+from dateline.projections.targets import name_of, open_store, printed
 
 BATCH_LIMIT = 10_000
 """Events in one call of :meth:`Ledger.record`."""
@@ -102,7 +101,8 @@ def open(
     """Open a ledger, or create it if nothing is there.
 
     Args:
-        target: a SQLite file's path, or ``:memory:``.
+        target: a SQLite file's path, ``:memory:``, or
+            ``postgresql://host/database?ledger=NAME``.
         title: of a new ledger; default: the file's name.
         timezone: IANA name of a new ledger's zone; default: UTC. For a ledger that
             is there, title and timezone must be its own.
@@ -139,7 +139,7 @@ def opening_named(path: str, title: str | None, timezone: str = "UTC") -> Ledger
         assert isinstance(opening, LedgerOpened)
         return opening
     try:
-        return opening_named(path, Path(path).stem.strip(": "), timezone)
+        return opening_named(path, name_of(path).strip(": "), timezone)
     except errors.InvalidEvent:  # a name that cannot be a title
         return LedgerOpened(title="ledger", timezone=timezone)
 
@@ -150,7 +150,8 @@ class Ledger:
     A ledger may be used by several threads. It is a context manager.
 
     Args:
-        target: a SQLite file's path, or ``:memory:``.
+        target: a SQLite file's path, ``:memory:``, or
+            ``postgresql://host/database?ledger=NAME``.
         opening: the first event, if the ledger is not there yet; without one, it
             must be there.
         kept: the envelope that the first event brings from an export.
@@ -170,14 +171,12 @@ class Ledger:
         kept: Kept | None = None,
         clock: Clock | None = None,
     ) -> None:
-        if "://" in target:
-            raise errors.UnsupportedStore(target)
         if opening is not None:
             Zone(opening.timezone)
-        self.target = target
+        self.target = printed(target)
         self._clock = clock or _now
         self._lock = threading.Lock()
-        self._store = SQLiteStore(
+        self._store = open_store(
             target, create=opening is not None, lock_timeout=LOCK_TIMEOUT_SECONDS
         )
         try:

@@ -367,17 +367,52 @@ class LedgerNotFound(DatelineError):
 
 
 class UnsupportedStore(DatelineError):
-    """The target names a kind of store that this release does not have."""
+    """The target names a kind of store that there is not."""
 
     code: ClassVar[str] = "unsupported_store"
 
     def __init__(self, target: str) -> None:
         kind = target.partition("://")[0]
         super().__init__(
-            f"a ledger is a SQLite file, and {kind!r} is not supported yet; give the "
-            "path of a file"
+            f"a ledger cannot be kept in {kind!r}; give the path of a SQLite file, or "
+            "postgresql://host/database?ledger=NAME"
         )
         self.target = target
+
+
+class InvalidTarget(DatelineError):
+    """The target is meant to name a ledger on a server, and does not."""
+
+    code: ClassVar[str] = "invalid_target"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"the ledger's target cannot be used: {reason}; it is like "
+            "postgresql://user@host/database?ledger=NAME"
+        )
+        self.reason = reason
+
+
+class MissingExtra(DatelineError):
+    """What is asked for needs packages that are not installed."""
+
+    code: ClassVar[str] = "missing_extra"
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(
+            f"{what!r} needs the extra {extra!r}; install 'dateline[{extra}]'"
+        )
+        self.what, self.extra = what, extra
+
+
+class UnsuitableServer(DatelineError):
+    """The database server is not one that a ledger is safe on."""
+
+    code: ClassVar[str] = "unsuitable_server"
+
+    def __init__(self, target: str, reason: str) -> None:
+        super().__init__(f"{target!r} cannot keep a ledger: {reason}")
+        self.target, self.reason = target, reason
 
 
 class FolderNotFound(DatelineError):
@@ -440,6 +475,29 @@ class LedgerFault(DatelineError):
 
     code: ClassVar[str] = "ledger_fault"
     fault: ClassVar[bool] = True
+
+
+class LedgerUnavailable(LedgerFault):
+    """The database cannot be reached, or ended the session; nothing was recorded."""
+
+    code: ClassVar[str] = "ledger_unavailable"
+
+    def __init__(self, target: str, reason: str, advice: str = "try again") -> None:
+        super().__init__(f"{target!r} cannot be reached: {reason}; {advice}")
+        self.target, self.reason = target, reason
+
+
+class LedgerReplaced(LedgerFault):
+    """Another file has taken the place of the one that was opened."""
+
+    code: ClassVar[str] = "ledger_replaced"
+
+    def __init__(self, target: str) -> None:
+        super().__init__(
+            f"{target!r} was moved, deleted or replaced since it was opened; open it "
+            "again (restart a server)"
+        )
+        self.target = target
 
 
 class LedgerLocked(LedgerFault):

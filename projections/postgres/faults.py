@@ -1,0 +1,84 @@
+"""PostgreSQL's errors in the ledger's words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from eventsourcing.persistence import PersistenceError
+from psycopg import errors as sqlstates
+from psycopg_pool import PoolTimeout, TooManyRequests
+
+from dateline.domain import errors
+
+_UNAVAILABLE = (
+    sqlstates.AdminShutdown,
+    sqlstates.CrashShutdown,
+    sqlstates.CannotConnectNow,
+    sqlstates.IdleInTransactionSessionTimeout,
+    sqlstates.TooManyConnections,
+    sqlstates.SerializationFailure,  # a standby cancels what is in its replay's way
+)
+
+
+@contextmanager
+def translated(target: str) -> Iterator[None]:
+    """Turn the database's errors into the ledger's."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise fault(error, target) from error
+    except UnicodeEncodeError as error:
+        raise errors.InvalidQuestion(
+            f"{error.object!r} is not valid Unicode", "name"
+        ) from None
+    except PersistenceError as error:
+        cause = error.__cause__
+        if isinstance(cause, psycopg.Error):
+            raise fault(cause, target) from error
+        raise errors.LedgerFault(f"{target!r} could not be used: {error}") from error
+
+
+def fault(error: psycopg.Error, target: str) -> errors.DatelineError:
+    """Return what an error of the database means for the ledger at a target."""
+    said = _said(error)
+    match error:
+        case PoolTimeout() | TooManyRequests():
+            return errors.LedgerUnavailable(target, "no connection was free in time")
+        case sqlstates.LockNotAvailable() | sqlstates.DeadlockDetected():
+            return errors.LedgerLocked(
+                f"another process is writing to {target!r} and did not finish in "
+                "time; try again"
+            )
+        case sqlstates.DiskFull():
+            return errors.DiskFull(
+                f"the disk of {target!r} is full; make room and try again"
+            )
+        case sqlstates.ReadOnlySqlTransaction() | sqlstates.InsufficientPrivilege():
+            return errors.LedgerReadOnly(
+                f"{target!r} cannot be written ({said}); check the role and the server"
+            )
+        case sqlstates.InvalidCatalogName():
+            return errors.LedgerNotFound(target)
+        case sqlstates.DataCorrupted() | sqlstates.IndexCorrupted():
+            return errors.LedgerDamaged(
+                f"{target!r} is damaged ({said}); restore a backup"
+            )
+        case psycopg.DataError():
+            return errors.InvalidQuestion(f"PostgreSQL cannot take it: {said}", "name")
+        case _ if is_unavailable(error):
+            return errors.LedgerUnavailable(target, said)
+        case _:
+            return errors.LedgerFault(f"{target!r} could not be used: {said}")
+
+
+def is_unavailable(error: psycopg.Error) -> bool:
+    """Tell whether the server is out of reach, for now, or gave the session up."""
+    if isinstance(error, _UNAVAILABLE):
+        return True
+    is_of_connection = error.sqlstate is None or error.sqlstate.startswith("08")
+    return isinstance(error, psycopg.OperationalError) and is_of_connection
+
+
+def _said(error: psycopg.Error) -> str:
+    """Return the server's words in one line."""
+    return " ".join((error.diag.message_primary or str(error)).split())
