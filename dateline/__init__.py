@@ -77,6 +77,7 @@ from dateline.domain.events import (
 from dateline.domain.recorded import Recorded
 from dateline.domain.rule import Flag, Implicit, Policy, Status
 from dateline.ledger import Ledger, open, parse_policy
+from dateline.projections.copying import Copied
 from dateline.projections.feed import Subscription
 from dateline.projections.upkeep import Verified
 
@@ -108,6 +109,7 @@ __all__ = [
     "Client",
     "Confidence",
     "ConfirmationWithheld",
+    "Copied",
     "DatelineError",
     "DocumentCaptured",
     "DocumentCorrected",

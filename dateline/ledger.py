@@ -9,7 +9,7 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime
 from itertools import islice
 from types import TracebackType
@@ -57,6 +57,7 @@ from dateline.projections import log, registers, upkeep
 from dateline.projections.asof import AsOf
 from dateline.projections.book import Book
 from dateline.projections.codec import CODEC
+from dateline.projections.copying import Copied, Copying, back_up
 from dateline.projections.feed import (
     EVERYTHING,
     EventFilter,
@@ -847,7 +848,42 @@ class Ledger:
         Raises:
             LedgerExists: something is at the target already.
         """
-        self._store.backup(os.fspath(target), progress)
+        back_up(
+            self._store,
+            os.fspath(target),
+            self._zone,
+            lock_timeout=LOCK_TIMEOUT_SECONDS,
+            progress=progress,
+        )
+
+    def copy_to(
+        self,
+        target: str | os.PathLike[str],
+        *,
+        verify: bool = True,
+        progress: Progress = _ignore,
+    ) -> Copied:
+        """Bring the events to another store as they are: ids, positions, hashes, all.
+
+        Others may read and write this ledger meanwhile. Stopped, or called again later,
+        it goes on after the last event that the target has.
+
+        Args:
+            target: where nothing is yet, or where an earlier copy of this ledger is.
+            verify: whether to verify the target in the end.
+
+        Raises:
+            LedgerMismatch: the target has events that this ledger has not.
+        """
+        store = open_store(
+            os.fspath(target), create=True, lock_timeout=LOCK_TIMEOUT_SECONDS
+        )
+        with closing(store):
+            copying = Copying(self._store, store, self._zone)
+            copying.catch_up(progress)
+            if verify:
+                copying.verify(progress)
+            return copying.copied
 
 
 def checked(event: Event) -> AnyEvent:

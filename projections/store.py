@@ -108,8 +108,8 @@ class Store(Protocol):
         """Wait until the head is beyond a position; tell whether it is."""
         ...
 
-    def backup(self, target: str, progress: Progress) -> None:
-        """Copy the whole ledger, as of one moment, while others read and write."""
+    def place(self) -> object:
+        """Return what tells this place from any other, however it was named."""
         ...
 
     def close(self) -> None:

@@ -40,6 +40,10 @@ _WRITE = b"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT %s"
 _ROLL_BACK = b"ROLLBACK"
 _HEAD = b"SELECT max(notification_id) FROM stored_events"
 _HASH = b"SELECT hash FROM stored_events WHERE notification_id = %s"
+_PLACE = """
+    SELECT pg_postmaster_start_time(), current_database(),
+           'stored_events'::regclass::oid::bigint
+"""
 _HAS_AMCHECK = "SELECT FROM pg_extension WHERE extname = 'amcheck'"
 _CHECK_INDEXES = """
     SELECT bt_index_check(indexrelid, true)
@@ -252,6 +256,10 @@ class PostgresStore:
             raise errors.LedgerDamaged(
                 f"{self.target!r} is damaged ({said}); reindex it, or restore a backup"
             ) from None
+
+    def place(self) -> object:
+        with self.reading() as cursor:
+            return cursor.execute(_PLACE).fetchone()
 
     # --- readers that follow ----------------------------------------------------
 

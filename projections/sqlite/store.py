@@ -250,7 +250,21 @@ class SQLiteStore:
                 Row, connection.execute("PRAGMA data_version").fetchone()
             )
 
+    def place(self) -> object:
+        if self.target == MEMORY:
+            return self._db_name
+        try:
+            found = os.stat(self.target)
+        except OSError:
+            raise errors.LedgerNotFound(self.target) from None
+        return found.st_dev, found.st_ino
+
     def backup(self, target: str, progress: Progress) -> None:
+        """Copy the whole file, as of one moment, while others read and write it.
+
+        Raises:
+            LedgerExists: something is at the target already.
+        """
         if os.path.lexists(target):
             raise errors.LedgerExists(target)
         check_folder(target)

@@ -20,7 +20,7 @@ from tests.test_laws import log_of, policy_of, recorded
 
 EVENT_TYPES = ("ClaimAsserted", "ClaimDenied", "RecordVoided", "LedgerOpened")
 NOT_OFFERED = {
-    *("backup", "export", "rebuild", "verify", "recording"),
+    *("backup", "copy_to", "export", "rebuild", "verify", "recording"),
     *("changes_cursors", "cursor", "event", "event_filter", "knowledge_cursors"),
     *("place", "register_cursors", "resolve", "retry_id"),
 }
