@@ -30,18 +30,6 @@ class InvalidSetting(DatelineError):
     code: ClassVar[str] = "invalid_setting"
 
 
-class MissingExtra(InvalidSetting):
-    """What a setting asks for needs packages that are not installed."""
-
-    code: ClassVar[str] = "missing_extra"
-
-    def __init__(self, setting: str, extra: str) -> None:
-        super().__init__(
-            f"{setting!r} needs the extra {extra!r}; install 'dateline[{extra}]'"
-        )
-        self.setting, self.extra = setting, extra
-
-
 def _split(given: object) -> object:
     """Read words from a text with commas between them."""
     if not isinstance(given, str):

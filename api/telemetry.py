@@ -4,7 +4,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dateline.api.settings import MissingExtra
+from dateline.domain.errors import MissingExtra
 
 try:
     from opentelemetry import trace

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from dateline.api.problems import Unauthorized, unheld
-from dateline.api.settings import InvalidSetting, MissingExtra, Settings
+from dateline.api.settings import InvalidSetting, Settings
+from dateline.domain.errors import MissingExtra
 
 try:
     from joserfc import errors, jwa, jwk, jws, jwt

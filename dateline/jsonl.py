@@ -8,10 +8,9 @@ import os
 import sqlite3
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext
 from hashlib import sha256
 from itertools import chain, islice
-from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import orjson
@@ -22,9 +21,9 @@ from dateline.domain.recorded import ENVELOPE, content_of, fields_of
 from dateline.domain.times import read_instant
 from dateline.ledger import Ledger, opening_named
 from dateline.projections.recording import Clock, Kept, Recording
-from dateline.projections.sqlite.files import publish
 from dateline.projections.sqlite.store import MEMORY
 from dateline.projections.store import Progress
+from dateline.projections.targets import draft, is_free
 
 LINE_LIMIT = 16 * 2**20
 """Bytes in a line."""
@@ -100,7 +99,7 @@ def import_file(
     """Record a file's lines in a ledger, which is created if it is not there.
 
     Args:
-        target: the ledger's path.
+        target: the ledger's, as :func:`open` takes it.
         file: opened for reading bytes.
         name: the file's, after which a new ledger is titled.
         keep_recorded_at: into a new ledger, keep ``recorded_at``, ``position`` and
@@ -117,12 +116,8 @@ def import_file(
     opens = first is not None and isinstance(first.event, LedgerOpened)
     ledger = _existing(target, clock)
     is_new = ledger is None
-    # A new ledger gets its name when it is whole. It is never made under the target
-    # and taken away again: somebody else may have opened it and recorded meanwhile.
-    draft = is_new and batch is None and not os.path.lexists(target)
-    draft = draft and target != MEMORY
-    path = f"{target}.{uuid.uuid4().hex}.partial" if draft else target
-    try:
+    is_draft = is_new and batch is None and is_free(target)
+    with draft(target) if is_draft else nullcontext(target) as path:
         if ledger is None:
             ledger = _new_ledger(path, name, first, clock)
         with ledger:
@@ -132,16 +127,10 @@ def import_file(
                 notes.append(_skip_opening(ledger, first, keep=keep_recorded_at))
             elif keep_recorded_at and not is_new:
                 raise errors.LedgerMismatch(
-                    f"{target!r} exists; recorded_at is kept only in a new ledger"
+                    f"{ledger.target!r} exists; recorded_at is kept only in a new "
+                    "ledger"
                 )
             count, new, existing = _record(ledger, first, lines, batch)
-        if draft:
-            publish(path, target)
-    finally:
-        if draft:
-            for suffix in ("", "-wal", "-shm", "-journal"):
-                with suppress(OSError):
-                    Path(path + suffix).unlink()
     opened = opens and is_new
     return Imported(count + opens, new + opened, existing, tuple(notes))
 

@@ -125,8 +125,8 @@ def open(
         if asked not in (None, found):
             ledger.close()
             raise errors.LedgerMismatch(
-                f"{path!r} has the {name} {found!r}, not {asked!r}; both are fixed at "
-                "creation"
+                f"{ledger.target!r} has the {name} {found!r}, not {asked!r}; both are "
+                "fixed at creation"
             )
     return ledger
 
@@ -185,10 +185,10 @@ class Ledger:
             if opened is None:
                 if head:
                     raise errors.LedgerDamaged(
-                        f"{target!r} has lost its LedgerOpened; restore a backup"
+                        f"{self.target!r} has lost its LedgerOpened; restore a backup"
                     )
                 if opening is None:
-                    raise errors.LedgerNotFound(target)
+                    raise errors.LedgerNotFound(self.target)
                 opened = self._open(opening, kept)
         except BaseException:
             self._store.close()

@@ -484,7 +484,7 @@ class LedgerUnavailable(LedgerFault):
 
     def __init__(self, target: str, reason: str, advice: str = "try again") -> None:
         super().__init__(f"{target!r} cannot be reached: {reason}; {advice}")
-        self.target, self.reason = target, reason
+        self.target, self.reason, self.advice = target, reason, advice
 
 
 class LedgerReplaced(LedgerFault):

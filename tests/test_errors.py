@@ -44,6 +44,9 @@ VALUES: dict[str, object] = {
     "target": "war.dateline",
     "found": 2,
     "supported": 1,
+    "advice": "try again",
+    "what": "telemetry",
+    "extra": "otel",
 }
 
 

@@ -6,7 +6,6 @@ import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
@@ -22,6 +21,7 @@ from dateline.domain.times import Zone
 from dateline.jsonl import Imported, import_file
 from dateline.ledger import Ledger
 from dateline.projections.sqlite.files import publish
+from dateline.projections.targets import name_of, printed
 
 STDIN = "-"
 
@@ -46,7 +46,7 @@ def init(
     opening = parse_event(
         {
             "type": "LedgerOpened",
-            "title": Path(ledger).stem.strip() or "ledger" if title is None else title,
+            "title": name_of(ledger).strip() or "ledger" if title is None else title,
             "timezone": Zone(timezone).name,
             "id": str(uuid.uuid4()),
         }
@@ -55,13 +55,13 @@ def init(
     try:
         with Ledger(ledger, opening=opening) as opened:
             if next(opened.events()).id != opening.id:
-                raise errors.LedgerExists(ledger)
+                raise errors.LedgerExists(printed(ledger))
             output.say(
-                f"{readable(ledger)}: opened {readable(opened.title)!r}, days in "
-                f"{opened.timezone}"
+                f"{readable(opened.target)}: opened {readable(opened.title)!r}, "
+                f"days in {opened.timezone}"
             )
     except (errors.NotALedger, errors.NewerSchema):
-        raise errors.LedgerExists(ledger) from None
+        raise errors.LedgerExists(printed(ledger)) from None
 
 
 def import_(
@@ -145,7 +145,7 @@ def rebuild(ledger: parameters.LedgerPath) -> None:
     """
     with dateline.open(ledger, create=False) as opened, bar("rebuild") as progress:
         count = opened.rebuild(progress=progress)
-    output.say(f"{readable(ledger)}: rebuilt from {counted(count, 'event')}")
+    output.say(f"{readable(opened.target)}: rebuilt from {counted(count, 'event')}")
 
 
 def verify(ledger: parameters.LedgerPath) -> None:
@@ -157,7 +157,7 @@ def verify(ledger: parameters.LedgerPath) -> None:
     with dateline.open(ledger, create=False) as opened, bar("verify") as progress:
         verified = opened.verify(progress=progress)
     output.say(
-        f"{readable(ledger)}: verified {counted(verified.events, 'event')} and "
+        f"{readable(opened.target)}: verified {counted(verified.events, 'event')} and "
         f"{counted(verified.claims, 'claim')} up to position {verified.position}, "
         f"hash {verified.hash}"
     )

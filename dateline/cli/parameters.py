@@ -5,7 +5,12 @@ from typing import Annotated
 import typer
 
 LedgerPath = Annotated[
-    str, typer.Argument(metavar="LEDGER", help="The ledger's file.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="LEDGER",
+        help="The ledger: a SQLite file, or postgresql://host/database?ledger=NAME.",
+        show_default=False,
+    ),
 ]
 ClaimId = Annotated[
     str, typer.Argument(metavar="CLAIM", help="A claim's id.", show_default=False)

@@ -71,7 +71,7 @@ def serve(context: typer.Context, ledger: parameters.LedgerPath) -> None:
             tell = (
                 getLogger("dateline").info if settings.log_format == "json" else _tell
             )
-            tell(f"serving {ledger!r} at {url}")
+            tell(f"serving {opened.target!r} at {url}")
             tell(f"try {url}/v1/knowledge?on={datetime.now(UTC).date()}")
 
         serve(opened, settings, listening)

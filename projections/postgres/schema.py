@@ -52,6 +52,7 @@ MIGRATIONS = (
 )
 """What brings a schema from each version to the next, beginning with nothing."""
 
+_LOCK_NAME = "SELECT pg_advisory_xact_lock(%s::int, hashtext(%s))"
 _SET_VERSION = "UPDATE dateline_schema SET version = %s"
 
 # In the catalogue and not by a SELECT from the table: that would wait for a migration.
@@ -90,9 +91,7 @@ def bring_up(
         )
     schema = Identifier(target.ledger)
     with connection.transaction():
-        connection.execute(
-            "SELECT pg_advisory_xact_lock(%s::int, hashtext(%s))", (_LOCKS, target.ledger)
-        )
+        connection.execute(_LOCK_NAME, (_LOCKS, target.ledger))
         found = version(connection, target)
         if found == 0:
             connection.execute(SQL("CREATE SCHEMA IF NOT EXISTS {}").format(schema))

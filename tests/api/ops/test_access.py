@@ -29,8 +29,9 @@ from dateline.api.access import (
     caller_of,
 )
 from dateline.api.problems import Forbidden, RequestError, Unauthorized
-from dateline.api.settings import InvalidSetting, MissingExtra, Settings
+from dateline.api.settings import InvalidSetting, Settings
 from dateline.api.tokens import LEEWAY_SECONDS
+from dateline.domain.errors import MissingExtra
 from tests.api.ops.asking import asking, bearer
 
 Claims = dict[str, Any]

@@ -2,7 +2,8 @@
 
 import pytest
 
-from dateline.api.settings import InvalidSetting, MissingExtra, Settings, variable_of
+from dateline.api.settings import InvalidSetting, Settings, variable_of
+from dateline.domain.errors import MissingExtra
 from tests.api.ops.pages import GENERATED, PAGE, settings_table
 
 

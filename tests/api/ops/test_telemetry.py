@@ -15,7 +15,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 import dateline
 from dateline import Ledger
-from dateline.api.settings import MissingExtra
+from dateline.domain.errors import MissingExtra
 from tests.api.ops.asking import asking, served
 
 
