@@ -49,6 +49,15 @@ def is_new(target: str) -> bool:
     return False
 
 
+def identity(target: str) -> tuple[int, int] | None:
+    """Return what tells the file at a path from any other; nothing if it is gone."""
+    try:
+        found = os.stat(target)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def check_folder(target: str) -> None:
     if not Path(target).absolute().parent.is_dir():
         raise errors.FolderNotFound(target)

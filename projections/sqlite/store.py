@@ -33,6 +33,7 @@ from dateline.projections.sqlite.faults import translated
 from dateline.projections.sqlite.files import (
     Stamp,
     check_folder,
+    identity,
     is_new,
     is_writable,
     publish,
@@ -90,6 +91,7 @@ class SQLiteStore:
             self._connect()
             if target != MEMORY:
                 self._keep_alive.close()
+                self._identity = identity(target)
 
     def _connect(self) -> None:
         self._datastore = Datastore(self._db_name, self._lock_timeout)
@@ -307,6 +309,7 @@ class SQLiteStore:
                 raise errors.LedgerClosed
             self._users += 1
         try:
+            self._check_file()
             if self._read_only:
                 self._look_again()
             yield
@@ -316,6 +319,14 @@ class SQLiteStore:
                 is_last = self._closed and self._users == 0
             if is_last:
                 self._dispose()
+
+    def _check_file(self) -> None:
+        """Refuse to go on with a file that has lost its name to another.
+
+        What is written to it would be gone with the last who has it open.
+        """
+        if self.target != MEMORY and identity(self.target) != self._identity:
+            raise errors.LedgerReplaced(self.target)
 
     def _dispose(self) -> None:
         self._datastore.close()

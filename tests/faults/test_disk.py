@@ -322,7 +322,7 @@ def test_a_file_that_vanishes_under_its_reader_is_a_fault(public: Path) -> None:
 
         assert found() == ""
         target.rename(public / "elsewhere")
-        assert found() == "ledger_fault"
+        assert found() == "ledger_replaced"
         (public / "elsewhere").rename(target)
         assert found() == ""
 
