@@ -29,6 +29,7 @@ EXAMPLE = Path(__file__).parent.parent / "examples" / "dprk-troops-2024.jsonl"
 COMMANDS = (
     *("demo", "init", "import", "known", "claim", "timeline", "changes", "explain"),
     *("positions", "expectations", "events", "export", "rebuild", "verify", "backup"),
+    "copy",
 )
 PATIENCE_SECONDS = 30
 ESCAPE = "\x1b"
@@ -1057,7 +1058,7 @@ def test_version_is_the_packages() -> None:
     [
         *QUESTIONS,
         *(("export",), ("rebuild",), ("verify",)),
-        ("backup", "copy.dateline"),
+        *(("backup", "copy.dateline"), ("copy", "copy.dateline")),
         ("events", "--follow"),
         ("export", "--output", "out.jsonl"),
     ],

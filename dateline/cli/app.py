@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from dateline import __version__
-from dateline.cli import asking, demo, following, keeping, output, serving
+from dateline.cli import asking, copying, demo, following, keeping, output, serving
 from dateline.cli.ending import check_unicode, status_of
 
 
@@ -84,7 +84,8 @@ for name, command in (
     ("export", keeping.export),
     ("rebuild", keeping.rebuild),
     ("verify", keeping.verify),
-    ("backup", keeping.backup),
+    ("backup", copying.backup),
+    ("copy", copying.copy),
 ):
     app.command(name)(command)
 

@@ -1,4 +1,4 @@
-"""Commands that keep a ledger: open it, fill it, copy it, check it."""
+"""Commands that keep a ledger: open it, fill it, write it out, check it."""
 
 import os
 import stat
@@ -161,24 +161,6 @@ def verify(ledger: parameters.LedgerPath) -> None:
         f"{counted(verified.claims, 'claim')} up to position {verified.position}, "
         f"hash {verified.hash}"
     )
-
-
-def backup(
-    ledger: parameters.LedgerPath,
-    target: Annotated[
-        str,
-        typer.Argument(
-            metavar="TARGET", help="A file that does not exist.", show_default=False
-        ),
-    ],
-) -> None:
-    """Copy a ledger while others use it.
-
-    The copy is whole, as of this moment.
-    """
-    with dateline.open(ledger, create=False) as opened, bar("backup") as progress:
-        opened.backup(target, progress=progress)
-    output.say(f"{readable(target)}: copied from {readable(ledger)}")
 
 
 def _report(name: str, imported: Imported) -> None:
