@@ -1,10 +1,12 @@
 """The store's cursor over psycopg's."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from functools import cache
 from typing import Any, Self
 
 import psycopg
+from psycopg import pq
 from psycopg.types.numeric import Int8Dumper
 
 from dateline.domain.recorded import LogEntry
@@ -20,6 +22,9 @@ def _translated(statement: str) -> bytes:
 class PostgresCursor:
     """A transaction's cursor: SQL with ``?``, rows as tuples.
 
+    What is written with ``executemany`` is sent without waiting for its outcome, which
+    comes with the next thing that is asked, or at the end (:meth:`settle`).
+
     Attributes:
         psycopg: the cursor underneath.
         last_entry: the last one that the transaction has appended to the log.
@@ -30,12 +35,29 @@ class PostgresCursor:
     def __init__(self, cursor: psycopg.Cursor[Row]) -> None:
         self.psycopg = cursor
         self.last_entry: LogEntry | None = None
+        self._sent = ExitStack()
+
+    def send(self) -> None:
+        """Send what comes without waiting for its outcome, until :meth:`settle`."""
+        connection = self.psycopg.connection
+        if connection.info.pipeline_status == pq.PipelineStatus.OFF:
+            self._sent.enter_context(connection.pipeline())
+
+    def settle(self) -> None:
+        """Wait for the outcome of what was sent.
+
+        Raises:
+            psycopg.Error: some of it could not be done.
+        """
+        self._sent.close()
 
     def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Self:
+        self.settle()
         self.psycopg.execute(_translated(sql), parameters)
         return self
 
     def executemany(self, sql: str, parameters: Iterable[Sequence[Any]], /) -> Self:
+        self.send()
         self.psycopg.executemany(_translated(sql), parameters)
         return self
 

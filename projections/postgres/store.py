@@ -146,7 +146,10 @@ class PostgresStore:
                 cursor = PostgresCursor(connection.cursor(binary=True))
                 try:
                     yield cursor
+                    cursor.settle()
                 except BaseException:
+                    with suppress(psycopg.Error):
+                        cursor.settle()
                     with suppress(psycopg.OperationalError):
                         connection.execute(_ROLL_BACK)
                     raise
@@ -226,6 +229,7 @@ class PostgresStore:
 
     def append(self, cursor: Cursor, entries: Sequence[LogEntry]) -> None:
         assert isinstance(cursor, PostgresCursor)
+        cursor.send()
         self._recorder._insert_stored_events(
             cast(psycopg.Cursor[DictRow], cursor.psycopg),
             [
@@ -243,6 +247,7 @@ class PostgresStore:
 
     def last_position(self, cursor: Cursor) -> int:
         assert isinstance(cursor, PostgresCursor)
+        cursor.settle()
         return _position(cursor.psycopg.execute(_HEAD))
 
     def check(self, cursor: Cursor) -> None:
