@@ -75,7 +75,7 @@ def draft(target: str) -> Iterator[str]:
     if target.startswith(SERVERS):
         postgres = _postgres()
         named = postgres.Target.parse(target)
-        path = named.named(f"{named.ledger[:20]}.{mark}.partial").url
+        path = named._replace(ledger=f"{named.ledger[:20]}.{mark}.partial").url
         try:
             yield path
             postgres.publish(path, target)

@@ -40,7 +40,7 @@ def translated(target: str) -> Iterator[None]:
 
 def fault(error: psycopg.Error, target: str) -> errors.DatelineError:
     """Return what an error of the database means for the ledger at a target."""
-    said = _said(error)
+    words = said(error)
     match error:
         case PoolTimeout() | TooManyRequests():
             return errors.LedgerUnavailable(target, "no connection was free in time")
@@ -55,20 +55,20 @@ def fault(error: psycopg.Error, target: str) -> errors.DatelineError:
             )
         case sqlstates.ReadOnlySqlTransaction() | sqlstates.InsufficientPrivilege():
             return errors.LedgerReadOnly(
-                f"{target!r} cannot be written ({said}); check the role and the server"
+                f"{target!r} cannot be written ({words}); check the role and the server"
             )
         case sqlstates.InvalidCatalogName():
             return errors.LedgerNotFound(target)
         case sqlstates.DataCorrupted() | sqlstates.IndexCorrupted():
             return errors.LedgerDamaged(
-                f"{target!r} is damaged ({said}); restore a backup"
+                f"{target!r} is damaged ({words}); restore a backup"
             )
         case psycopg.DataError():
-            return errors.InvalidQuestion(f"PostgreSQL cannot take it: {said}", "name")
+            return errors.InvalidQuestion(f"PostgreSQL cannot take it: {words}", "name")
         case _ if is_unavailable(error):
-            return errors.LedgerUnavailable(target, said)
+            return errors.LedgerUnavailable(target, words)
         case _:
-            return errors.LedgerFault(f"{target!r} could not be used: {said}")
+            return errors.LedgerFault(f"{target!r} could not be used: {words}")
 
 
 def is_unavailable(error: psycopg.Error) -> bool:
@@ -79,6 +79,6 @@ def is_unavailable(error: psycopg.Error) -> bool:
     return isinstance(error, psycopg.OperationalError) and is_of_connection
 
 
-def _said(error: psycopg.Error) -> str:
+def said(error: psycopg.Error) -> str:
     """Return the server's words in one line."""
     return " ".join((error.diag.message_primary or str(error)).split())

@@ -23,7 +23,7 @@ from dateline.domain import errors
 from dateline.domain.recorded import LogEntry
 from dateline.projections.postgres import schema, server
 from dateline.projections.postgres.cursor import PostgresCursor, adapt
-from dateline.projections.postgres.faults import is_unavailable, translated
+from dateline.projections.postgres.faults import is_unavailable, said, translated
 from dateline.projections.postgres.listener import Listener
 from dateline.projections.postgres.recorder import Datastore, LogRecorder
 from dateline.projections.postgres.target import Target
@@ -79,7 +79,7 @@ class PostgresStore:
         self.schema = f'"{self._target.ledger}"'
         self._lock_timeout = lock_timeout
         self._closed = False
-        with translated(self.target), self._connect() as connection:
+        with translated(self.target), self._first_connection() as connection:
             server.check(connection, self.target)
             self._read_only = _is_standby(connection)
             schema.bring_up(
@@ -112,6 +112,16 @@ class PostgresStore:
             connection.close()
             raise
         return connection
+
+    def _first_connection(self) -> psycopg.Connection[Row]:
+        try:
+            return self._connect()
+        except psycopg.ProgrammingError as error:  # libpq's, about the URL
+            raise errors.InvalidTarget(said(error)) from None
+        except psycopg.OperationalError as error:
+            raise errors.LedgerUnavailable(
+                self.target, said(error), "check the URL, the role and the server"
+            ) from error
 
     def _configure(self, connection: psycopg.Connection[Row]) -> None:
         adapt(connection)

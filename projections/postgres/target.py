@@ -1,33 +1,35 @@
 """What names a ledger on a PostgreSQL server: a libpq URL, and the schema in it."""
 
 import re
-from typing import NamedTuple
-from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
+from typing import NamedTuple, Self
+from urllib.parse import parse_qsl, quote, urlencode
 
 from dateline.domain import errors
 
-SCHEMES = ("postgresql", "postgres")
 DEFAULT_LEDGER = "dateline"
 
 _LEDGER = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _RESERVED = re.compile(r"pg_.*|information_schema|public")
+_PASSWORD = re.compile(r"(://[^:/@]*):.*@")
+
+Parameters = list[tuple[str, str]]
 
 
 class Target(NamedTuple):
     """A ledger's place.
 
     Attributes:
-        conninfo: libpq's URL, without what is ours.
+        base: libpq's URL up to its parameters.
+        parameters: libpq's.
         ledger: the name of the schema.
-        printed: the whole without a password, for messages.
     """
 
-    conninfo: str
+    base: str
+    parameters: Parameters
     ledger: str
-    printed: str
 
     @classmethod
-    def parse(cls, text: str) -> "Target":
+    def parse(cls, text: str) -> Self:
         """Read ``postgresql://[user[:password]@][host][:port]/database?ledger=NAME``.
 
         All other parameters are libpq's.
@@ -35,13 +37,11 @@ class Target(NamedTuple):
         Raises:
             InvalidTarget: a name that a ledger cannot have, or no URL.
         """
+        base, _, query = text.partition("?")
         try:
-            url = urlsplit(text)
-            pairs = parse_qsl(url.query, keep_blank_values=True, strict_parsing=True)
+            pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
         except ValueError as error:
-            if "?" in text.rstrip("?"):
-                raise errors.InvalidTarget(f"it is no URL ({error})") from None
-            pairs = []
+            raise errors.InvalidTarget(f"it is no URL ({error})") from None
         names = [value for name, value in pairs if name == "ledger"]
         if len(names) > 1:
             raise errors.InvalidTarget("ledger is given twice")
@@ -51,32 +51,27 @@ class Target(NamedTuple):
                 f"{ledger!r} cannot name a ledger: up to 63 of a-z, 0-9, '.', '_' and "
                 "'-', beginning with a letter or a digit; not pg_… and not public"
             )
-        rest = [(name, value) for name, value in pairs if name != "ledger"]
-        conninfo = url._replace(query=urlencode(rest, quote_via=quote)).geturl()
-        shown = [(name, value) for name, value in pairs if name != "password"]
-        printed = url._replace(
-            netloc=_without_password(url), query=urlencode(shown, quote_via=quote)
-        )
-        return cls(conninfo, ledger, printed.geturl())
+        return cls(base, [pair for pair in pairs if pair[0] != "ledger"], ledger)
 
-    def named(self, ledger: str) -> "Target":
-        """Return the place of another ledger in the same database."""
-        mark = f"ledger={quote(self.ledger, safe='')}"
-        printed = self.printed.replace(mark, f"ledger={quote(ledger, safe='')}")
-        return self._replace(ledger=ledger, printed=printed)
+    @property
+    def conninfo(self) -> str:
+        """The URL that libpq connects to."""
+        return _url(self.base, self.parameters)
 
     @property
     def url(self) -> str:
         """The text that :meth:`parse` reads as this."""
-        joint = "&" if "?" in self.conninfo else "?"
-        return f"{self.conninfo}{joint}ledger={quote(self.ledger, safe='')}"
+        return _url(self.base, [*self.parameters, ("ledger", self.ledger)])
+
+    @property
+    def printed(self) -> str:
+        """The same without a password, for messages."""
+        shown = [pair for pair in self.parameters if pair[0] != "password"]
+        base = _PASSWORD.sub(r"\1@", self.base)
+        return _url(base, [*shown, ("ledger", self.ledger)])
 
 
-def _without_password(url: SplitResult) -> str:
-    user, at, where = url.netloc.rpartition("@")
-    return f"{user.partition(':')[0]}{at}{where}"
-
-
-def is_postgres(target: str) -> bool:
-    """Tell whether a target names a PostgreSQL server."""
-    return target.partition("://")[0] in SCHEMES and "://" in target
+def _url(base: str, parameters: Parameters) -> str:
+    """Write a URL; libpq reads ``+`` as itself, so that a space is ``%20``."""
+    query = urlencode(parameters, quote_via=quote, safe="/")
+    return f"{base}?{query}" if query else base
