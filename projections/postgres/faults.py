@@ -14,7 +14,11 @@ _UNAVAILABLE = (
     sqlstates.AdminShutdown,
     sqlstates.CrashShutdown,
     sqlstates.CannotConnectNow,
+    sqlstates.DatabaseDropped,
     sqlstates.IdleInTransactionSessionTimeout,
+    sqlstates.IdleSessionTimeout,
+    sqlstates.TransactionTimeout,
+    sqlstates.QueryCanceled,  # by an operator
     sqlstates.TooManyConnections,
     sqlstates.SerializationFailure,  # a standby cancels what is in its replay's way
 )

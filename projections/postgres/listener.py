@@ -97,7 +97,11 @@ class Listener:
 
     def _connected(self) -> psycopg.Connection[Any]:
         connection = self._connect()
-        connection.execute(SQL("LISTEN {}").format(Identifier(self._channel)))
+        try:
+            connection.execute(SQL("LISTEN {}").format(Identifier(self._channel)))
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _hear(self, connection: psycopg.Connection[Any]) -> None:

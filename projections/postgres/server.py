@@ -15,7 +15,8 @@ _MUST_BE = {
     "fsync": ("on", "a power cut would lose what was acknowledged"),
     "full_page_writes": ("on", "a power cut could tear pages of the log"),
 }
-_SETTINGS = "SELECT name, setting FROM pg_settings WHERE name = ANY(%s)"
+# As the role has them, and not this session, in which they are mended.
+_SETTINGS = "SELECT name, reset_val FROM pg_settings WHERE name = ANY(%s)"
 _DB_FUNCTIONS = "POSTGRES_ENABLE_DB_FUNCTIONS"
 _OFF = ("", "n", "no", "f", "false", "off", "0")
 

@@ -16,30 +16,30 @@ import psycopg
 from eventsourcing.persistence import StoredEvent
 from psycopg import pq
 from psycopg.rows import DictRow
-from psycopg.sql import SQL, Identifier, Literal
-from psycopg_pool import ConnectionPool, PoolClosed
+from psycopg.sql import SQL, Identifier
 
 from dateline.domain import errors
 from dateline.domain.recorded import LogEntry
 from dateline.projections.postgres import schema, server
-from dateline.projections.postgres.cursor import PostgresCursor, adapt
-from dateline.projections.postgres.faults import is_unavailable, said, translated
+from dateline.projections.postgres.cursor import PostgresCursor
+from dateline.projections.postgres.faults import said, translated
 from dateline.projections.postgres.listener import Listener
 from dateline.projections.postgres.recorder import Datastore, LogRecorder
+from dateline.projections.postgres.sessions import WAIT_SECONDS, Session, Sessions
 from dateline.projections.postgres.target import Target
 from dateline.projections.store import Cursor, Row
 
-_MOST_CONNECTIONS = 16
-"""Of one process: two questions, four readers that catch up, a writer, and room."""
-_CONNECT_SECONDS = 5
 _FALLBACK_POLL_SECONDS = 1.0
+_SETTLE_PAUSE_SECONDS = 0.1
 _STANDBY_POLL_SECONDS = 0.02
 
 _SNAPSHOT = b"BEGIN ISOLATION LEVEL REPEATABLE READ"
 _WRITE = b"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT %s"
-_ROLL_BACK = b"ROLLBACK"
 _HEAD = b"SELECT max(notification_id) FROM stored_events"
-_HASH = b"SELECT hash FROM stored_events WHERE notification_id = %s"
+_IS_THERE = b"""
+    SELECT EXISTS (SELECT FROM stored_events WHERE notification_id = %s AND hash = %s),
+           pg_is_in_recovery()
+"""
 _PLACE = """
     SELECT pg_postmaster_start_time(), current_database(),
            'stored_events'::regclass::oid::bigint
@@ -49,12 +49,6 @@ _CHECK_INDEXES = """
     SELECT bt_index_check(indexrelid, true)
     FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
     WHERE relnamespace = %s::regnamespace
-"""
-_SESSION = """
-    SET search_path TO {schema};
-    SET lock_timeout TO {lock_timeout};
-    SET statement_timeout TO 0;
-    SET idle_in_transaction_session_timeout TO 0
 """
 
 
@@ -78,44 +72,29 @@ class PostgresStore:
         self.target = self._target.printed
         self.schema = f'"{self._target.ledger}"'
         self._lock_timeout = lock_timeout
-        self._closed = False
-        with translated(self.target), self._first_connection() as connection:
-            server.check(connection, self.target)
-            self._read_only = _is_standby(connection)
+        try:
+            self._sessions = Sessions(self._target, lock_timeout)
+        except psycopg.ProgrammingError as error:
+            raise errors.InvalidTarget(said(error)) from None
+        with translated(self.target), self._first_session() as session:
+            server.check(session, self.target)
+            self._read_only = _is_standby(session)
             schema.bring_up(
-                connection, self._target, create=create, write=not self._read_only
+                session, self._target, create=create, write=not self._read_only
             )
-            lock = schema.write_lock(connection)
+            lock = schema.write_lock(session)
             self._begin_writing = _WRITE % lock.encode()
-            channel = schema.channel(connection)
+            channel = schema.channel(session)
         self._notify = SQL("NOTIFY {}").format(Identifier(channel))
-        self._listener = Listener(self._connect, channel, self.target)
-        self._pool: ConnectionPool[psycopg.Connection[Row]] = ConnectionPool(
-            self._target.conninfo,
-            min_size=1,
-            max_size=_MOST_CONNECTIONS,
-            timeout=_CONNECT_SECONDS,
-            kwargs={"autocommit": True},
-            configure=self._configure,
-            open=True,
+        self._listener = Listener(self._sessions.open, channel, self.target)
+        self._sessions.start()
+        self._recorder = LogRecorder(
+            Datastore(self._sessions.pool, self._target.ledger)
         )
-        self._recorder = LogRecorder(Datastore(self._pool, self._target.ledger))
 
-    def _connect(self) -> psycopg.Connection[Row]:
-        """Open a connection of its own; in autocommit mode."""
-        connection = psycopg.connect(
-            self._target.conninfo, autocommit=True, connect_timeout=_CONNECT_SECONDS
-        )
+    def _first_session(self) -> Session:
         try:
-            self._configure(connection)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def _first_connection(self) -> psycopg.Connection[Row]:
-        try:
-            return self._connect()
+            return self._sessions.open()
         except psycopg.ProgrammingError as error:  # libpq's, about the URL
             raise errors.InvalidTarget(said(error)) from None
         except psycopg.OperationalError as error:
@@ -123,26 +102,16 @@ class PostgresStore:
                 self.target, said(error), "check the URL, the role and the server"
             ) from error
 
-    def _configure(self, connection: psycopg.Connection[Row]) -> None:
-        adapt(connection)
-        connection.execute(
-            SQL(_SESSION).format(
-                schema=Identifier(self._target.ledger),
-                lock_timeout=Literal(f"{self._lock_timeout}s"),
-            )
-        )
-
     # --- transactions ---------------------------------------------------------
 
     @contextmanager
     def reading(self) -> Iterator[Cursor]:
-        with translated(self.target), self._begun(_SNAPSHOT) as connection:
-            try:
-                with connection.cursor(binary=True) as cursor:
-                    yield PostgresCursor(cursor)
-            finally:
-                with suppress(psycopg.OperationalError):
-                    connection.execute(_ROLL_BACK)
+        with (
+            translated(self.target),
+            self._sessions.begun(_SNAPSHOT) as (session, _),
+            session.cursor(binary=True) as cursor,
+        ):
+            yield PostgresCursor(cursor)
 
     @contextmanager
     def writing(self) -> Iterator[Cursor]:
@@ -152,90 +121,69 @@ class PostgresStore:
                 "primary"
             )
         with translated(self.target):
-            with self._begun(self._begin_writing) as connection:
-                cursor = PostgresCursor(connection.cursor(binary=True))
+            with self._sessions.begun(self._begin_writing) as (session, _):
+                cursor = PostgresCursor(session.cursor(binary=True))
                 try:
                     yield cursor
                     cursor.settle()
                 except BaseException:
                     with suppress(psycopg.Error):
                         cursor.settle()
-                    with suppress(psycopg.OperationalError):
-                        connection.execute(_ROLL_BACK)
                     raise
-                try:
-                    _commit(connection)
-                except psycopg.Error as error:
-                    if not is_unavailable(error) or cursor.last_entry is None:
-                        raise
-                    self._settle(cursor.last_entry)
-                else:
+                unanswered = _commit(session)
+                if unanswered is None:
                     with suppress(psycopg.Error):  # a hint
-                        connection.execute(self._notify)
+                        session.execute(self._notify)
+            if unanswered is not None:
+                self._settle(cursor.last_entry, unanswered)
         self._listener.hint()
 
-    @contextmanager
-    def _begun(self, begin: bytes) -> Iterator[psycopg.Connection[Row]]:
-        """Give a connection on which a transaction was begun.
-
-        One that broke while nobody used it (a server that was started anew breaks all
-        of them) is put aside for the next.
-        """
-        deadline = time.monotonic() + _CONNECT_SECONDS
-        while True:
-            connection = self._taken(max(0.1, deadline - time.monotonic()))
-            try:
-                connection.execute(begin)
-                break
-            except BaseException as error:
-                is_broken = connection.broken
-                if not is_broken:
-                    connection.execute(_ROLL_BACK)
-                self._pool.putconn(connection)
-                is_last = time.monotonic() >= deadline
-                if is_last or not (is_broken and isinstance(error, psycopg.Error)):
-                    raise
-        try:
-            yield connection
-        finally:
-            self._pool.putconn(connection)
-
-    def _taken(self, timeout: float) -> psycopg.Connection[Row]:
-        if self._closed:
-            raise errors.LedgerClosed
-        try:
-            return self._pool.getconn(timeout)
-        except PoolClosed:
-            raise errors.LedgerClosed from None
-
-    def _settle(self, last: LogEntry) -> None:
+    def _settle(self, last: LogEntry | None, unanswered: psycopg.Error) -> None:
         """Find out what became of a commit whose answer was lost.
 
-        Under the write lock, since the server may still be at it.
+        Args:
+            last: what it appended to the log last, if anything.
 
         Raises:
             LedgerUnavailable: it was not committed; or it cannot be found out.
         """
-        deadline = time.monotonic() + self._lock_timeout
-        while True:
-            try:
-                with self._begun(self._begin_writing) as connection:
-                    row = connection.execute(_HASH, (last.position,)).fetchone()
-                    connection.execute(_ROLL_BACK)
-                break
-            except psycopg.Error as error:
-                if not is_unavailable(error) or time.monotonic() >= deadline:
-                    raise errors.LedgerUnavailable(
-                        self.target,
-                        "the connection broke in mid-commit",
-                        "it is not known whether this was recorded: record it again "
-                        "with the same ids or the same idempotency key",
-                    ) from error
-            time.sleep(_CONNECT_SECONDS / 50)
-        if row is None or row[0] != last.hash:
+        reason = f"the connection broke in mid-commit ({said(unanswered)})"
+        is_there = self._finds(last) if last is not None else False
+        if is_there is None:
             raise errors.LedgerUnavailable(
-                self.target, "the connection broke, and nothing was recorded"
+                self.target,
+                reason,
+                "it is not known whether this was recorded: record it again with the "
+                "same ids or the same idempotency key",
             )
+        if not is_there:
+            raise errors.LedgerUnavailable(
+                self.target, reason, "nothing was recorded; try again"
+            )
+
+    def _finds(self, entry: LogEntry) -> bool | None:
+        """Tell whether an entry is in the log for good; nothing if it cannot be told.
+
+        Under the write lock, since the server may still be at its commit; and not on
+        a standby, where it may only not have come yet.
+        """
+        deadline = time.monotonic() + self._lock_timeout
+        while time.monotonic() < deadline:
+            try:
+                with self._sessions.begun(self._begin_writing) as (session, _):
+                    found = session.execute(_IS_THERE, (entry.position, entry.hash))
+                    row = found.fetchone()
+            except psycopg.Error:
+                pass
+            except errors.LedgerClosed:
+                break
+            else:
+                assert row is not None
+                is_there, is_standby = row
+                if not is_standby:
+                    return bool(is_there)
+            time.sleep(_SETTLE_PAUSE_SECONDS)
+        return None
 
     def append(self, cursor: Cursor, entries: Sequence[LogEntry]) -> None:
         assert isinstance(cursor, PostgresCursor)
@@ -298,23 +246,32 @@ class PostgresStore:
                 self._listener.wait(hints, min(left, _FALLBACK_POLL_SECONDS))
 
     def _head(self) -> int:
-        with translated(self.target):
-            connection = self._taken(_CONNECT_SECONDS)
-            try:
-                return _position(connection.execute(_HEAD))
-            finally:
-                self._pool.putconn(connection)
+        with translated(self.target), self._sessions.begun(_HEAD) as (_, found):
+            return _position(found)
 
     def close(self) -> None:
-        self._closed = True
         self._listener.close()
-        self._pool.close()
+        self._sessions.close()
 
 
-def _commit(connection: psycopg.Connection[Row]) -> None:
-    """Commit; a transaction that failed before is an error, and not rolled back."""
-    assert connection.info.transaction_status == pq.TransactionStatus.INTRANS
-    connection.execute(b"COMMIT")
+def _commit(session: Session) -> psycopg.Error | None:
+    """Commit; return what became of the session if it broke before the answer.
+
+    Raises:
+        psycopg.Error: the server answered that nothing was committed.
+    """
+    assert _status(session) == pq.TransactionStatus.INTRANS
+    try:
+        session.execute(b"COMMIT")
+    except psycopg.Error as error:
+        if _status(session) == pq.TransactionStatus.IDLE:
+            raise
+        return error
+    return None
+
+
+def _status(session: Session) -> pq.TransactionStatus:
+    return session.info.transaction_status
 
 
 def _position(cursor: psycopg.Cursor[Row]) -> int:
@@ -322,8 +279,8 @@ def _position(cursor: psycopg.Cursor[Row]) -> int:
     return 0 if row is None or row[0] is None else int(row[0])
 
 
-def _is_standby(connection: psycopg.Connection[Row]) -> bool:
-    row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
+def _is_standby(session: Session) -> bool:
+    row = session.execute("SELECT pg_is_in_recovery()").fetchone()
     return row == (True,)
 
 
@@ -361,13 +318,13 @@ def discard(target: str) -> None:
 @contextmanager
 def _administering(
     target: str,
-) -> Iterator[tuple[psycopg.Connection[Row], Target]]:
+) -> Iterator[tuple[Session, Target]]:
     named = Target.parse(target)
     with (
         translated(named.printed),
         closing(
             psycopg.connect(
-                named.conninfo, autocommit=True, connect_timeout=_CONNECT_SECONDS
+                named.conninfo, autocommit=True, connect_timeout=WAIT_SECONDS
             )
         ) as connection,
     ):
