@@ -18,13 +18,13 @@ from dateline.api.access import OPEN_PATHS, path_of
 from dateline.api.limits import CLOSING
 from dateline.api.problems import (
     HeadTooLarge,
-    Overloaded,
     RequestError,
     RequestTimeout,
     refuse,
     respond,
 )
 from dateline.api.settings import Settings
+from dateline.domain.errors import DatelineError, Overloaded
 
 LINGER_SECONDS = 2.0
 """How long a client that is still sending has for reading that it is refused."""
@@ -59,7 +59,7 @@ class Overload:
         if path_of(scope) in OPEN_PATHS:  # a probe that fails makes it worse
             await self._app(scope, receive, send)
         else:
-            await refuse(_overloaded(), scope, receive, send)
+            await refuse(_overloaded(), scope, receive, send, CLOSING)
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -115,7 +115,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP, or what a callback of the parser refused."""
-        self._refuse(self._refusal or RequestError("this is not HTTP", CLOSING))
+        self._refuse(self._refusal or RequestError("this is not HTTP"))
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -175,14 +175,13 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(
                 RequestTimeout(
                     "the request's head did not arrive within "
-                    f"{self.bounds.head_seconds:g} s",
-                    CLOSING,
+                    f"{self.bounds.head_seconds:g} s"
                 )
             )
         else:
             self.transport.close()
 
-    def _refuse(self, error: RequestError) -> None:
+    def _refuse(self, error: DatelineError) -> None:
         """Answer and close, unless an answer to an earlier request is under way."""
         self._forget_head()
         if self.cycle is None or self.cycle.response_complete:
@@ -191,7 +190,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _too_large(self) -> RequestError:
         return HeadTooLarge(
-            f"a request's head has at most {self.bounds.head_bytes:,} bytes", CLOSING
+            f"a request's head has at most {self.bounds.head_bytes:,} bytes"
         )
 
     def close(self) -> None:
@@ -241,13 +240,13 @@ class _Lingering(asyncio.Transport):
         return self._wire.get_extra_info(name, default)
 
 
-def _overloaded() -> RequestError:
-    return Overloaded("there are too many connections; try again in a moment", CLOSING)
+def _overloaded() -> Overloaded:
+    return Overloaded("there are too many connections; try again in a moment")
 
 
-def _written(error: RequestError) -> bytes:
-    """Return an error as an answer of HTTP/1.1."""
-    response = respond(error)
+def _written(error: DatelineError) -> bytes:
+    """Return an error as an answer of HTTP/1.1, after which the connection closes."""
+    response = respond(error, given=CLOSING)
     status = HTTPStatus(response.status_code)
     lines = [b"HTTP/1.1 %d %s" % (status.value, status.phrase.encode())]
     lines += [b"%s: %s" % header for header in response.raw_headers]

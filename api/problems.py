@@ -5,6 +5,7 @@ Both interfaces give the same ``code``, sentence and values.
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import orjson
@@ -41,6 +42,7 @@ STATUSES: dict[type[DatelineError], int] = {
     errors.LedgerUnavailable: 503,
     errors.LedgerReplaced: 503,
     errors.LedgerLocked: 503,
+    errors.Overloaded: 503,
     errors.LedgerReadOnly: 503,
     errors.DiskFull: 507,
     errors.LedgerClosed: 503,
@@ -187,14 +189,6 @@ class NotReady(RequestError):
     fault = True
 
 
-class Overloaded(RequestError):
-    """There are as many connections as are allowed."""
-
-    code = "overloaded"
-    status = 503
-    fault = True
-
-
 class ShuttingDown(RequestError):
     """The server is being stopped."""
 
@@ -252,10 +246,16 @@ def title_of(error: DatelineError) -> str:
     return error.code.replace("_", " ").capitalize()
 
 
-def respond(error: DatelineError, status: int | None = None) -> Response:
-    """Return the response that tells of an error."""
+def respond(
+    error: DatelineError,
+    status: int | None = None,
+    given: Mapping[str, str] = MappingProxyType({}),
+) -> Response:
+    """Return the response that tells of an error, with the headers that are given."""
     status = status or status_of(error)
-    headers = dict(error.headers) if isinstance(error, RequestError) else {}
+    headers = dict(given)
+    if isinstance(error, RequestError):
+        headers |= error.headers
     if status in (429, 503):
         headers.setdefault("Retry-After", str(RETRY_AFTER_SECONDS))
     if status == 401:
@@ -267,11 +267,15 @@ def respond(error: DatelineError, status: int | None = None) -> Response:
 
 
 async def refuse(
-    error: RequestError, scope: Scope, receive: Receive, send: Send
+    error: DatelineError,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    given: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Answer a request, or the opening of a socket, that goes no further."""
     if scope["type"] == "http" or DENIAL in scope.get("extensions", {}):
-        await respond(error)(scope, receive, send)
+        await respond(error, given=given)(scope, receive, send)
     else:
         await send({"type": "websocket.close", "code": 1008, "reason": error.code})
 

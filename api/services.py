@@ -1,8 +1,8 @@
 """What every request may use: the ledger, off the event loop, and what goes with it.
 
-The ledger is synchronous. Questions and recordings run in threads of their own
-limits, so that waiting writers leave room for readers. A question is given up when
-its time is over; a recording is never cut off.
+The ledger is synchronous. Questions run in threads, of a limit of their own; what is
+to be recorded waits without one, and one thread at a time records for all who wait. A
+question is given up when its time is over; a recording is never cut off.
 """
 
 import asyncio
@@ -19,10 +19,13 @@ from dateline.api.hub import Hub
 from dateline.api.problems import NotReached, TooSlow
 from dateline.api.settings import Settings
 from dateline.ledger import Ledger
+from dateline.projections.committing import Command
 
 READERS = 2
 """Questions asked at once: more threads only get in each other's way (benchmarks/)."""
-WRITERS = 16
+
+READ_AT_ONCE_BYTES = 8_192
+"""A body up to so long is read on the event loop, in less than a thread would cost."""
 
 _POLL_SECONDS = 0.02
 
@@ -42,7 +45,10 @@ class Services:
     hub: Hub
     recorded: Callable[[float], None] = field(default=lambda seconds: None)
     _readers: CapacityLimiter = field(default_factory=partial(CapacityLimiter, READERS))
-    _writers: CapacityLimiter = field(default_factory=partial(CapacityLimiter, WRITERS))
+    _pumps: CapacityLimiter = field(default_factory=partial(CapacityLimiter, 1))
+    _bodies: CapacityLimiter = field(default_factory=partial(CapacityLimiter, READERS))
+    _waiting: list[tuple[Command, asyncio.Future[None]]] = field(default_factory=list)
+    _pumping: asyncio.Task[None] | None = None
 
     async def ask(
         self, question: Callable[..., Answered], *args: Any, **kwargs: Any
@@ -64,32 +70,54 @@ class Services:
                 f"no answer within {self.settings.request_seconds:g} s; ask for less"
             ) from None
 
-    async def record(
-        self, recording: Callable[..., Answered], *args: Any, **kwargs: Any
+    async def read(
+        self, size: int, reader: Callable[..., Answered], *args: Any
     ) -> Answered:
-        """Run a recording in a thread, to its end, and tell how long it took.
+        """Run what reads a body of a size, in a thread if it is long."""
+        if size <= READ_AT_ONCE_BYTES:
+            return reader(*args)
+        return await to_thread.run_sync(
+            reader, *args, abandon_on_cancel=True, limiter=self._bodies
+        )
+
+    async def record(self, command: Command) -> None:
+        """Have a command recorded, to the end, and tell how long it took.
 
         A recording cannot be taken back, so whoever gives it up waits for it; when
         the server is being stopped, it is answered all the same.
+
+        Raises:
+            Overloaded: too much waits already.
         """
         began = time.perf_counter()
+        self.ledger.commands.submit(command)
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.append((command, done))
+        if self._pumping is None:
+            self._pumping = asyncio.create_task(self._pump())
         with CancelScope(shield=True):
-            running = asyncio.ensure_future(
-                to_thread.run_sync(
-                    partial(recording, *args, **kwargs), limiter=self._writers
-                )
-            )
             try:
-                outcome = await asyncio.shield(running)
+                await asyncio.shield(done)
             except asyncio.CancelledError:
-                await asyncio.wait([running])
+                await asyncio.wait([done])
                 if not self.hub.is_closing:
-                    running.exception()  # seen to, so that nobody is warned of it
                     raise
-                outcome = running.result()
             finally:
                 self.recorded(time.perf_counter() - began)
-        return outcome
+
+    async def _pump(self) -> None:
+        """Record for all who wait, a thread call for each group, until nobody does."""
+        try:
+            while self._waiting:
+                await to_thread.run_sync(self.ledger.commands.pump, limiter=self._pumps)
+                waiting, self._waiting = self._waiting, []
+                for command, done in waiting:
+                    if command.is_done:
+                        done.set_result(None)
+                    else:
+                        self._waiting.append((command, done))
+        finally:
+            self._pumping = None
 
     async def reach(self, position: int | None) -> None:
         """Wait until the ledger is at a position, for ``at_least_seconds``.

@@ -6,10 +6,9 @@ the answer.
 """
 
 import os
-import threading
 import uuid
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime
 from itertools import islice
 from types import TracebackType
@@ -57,6 +56,7 @@ from dateline.projections import log, registers, upkeep
 from dateline.projections.asof import AsOf
 from dateline.projections.book import Book
 from dateline.projections.codec import CODEC
+from dateline.projections.committing import Command, Committing
 from dateline.projections.copying import Copied, Copying, back_up
 from dateline.projections.feed import (
     EVERYTHING,
@@ -161,6 +161,7 @@ class Ledger:
     Attributes:
         title, timezone: fixed at creation.
         identity: tells this ledger from any other, also of the same title.
+        commands: what waits to be recorded, for a server that has no thread for each.
         feed: the log as a server fans it out.
     """
 
@@ -176,7 +177,6 @@ class Ledger:
             Zone(opening.timezone)
         self.target = printed(target)
         self._clock = clock or _now
-        self._lock = threading.Lock()
         self._store = open_store(
             target, create=opening is not None, lock_timeout=LOCK_TIMEOUT_SECONDS
         )
@@ -200,6 +200,7 @@ class Ledger:
         self._zone = Zone(self.timezone)
         self._points = Points(self._store, self._zone, self._clock)
         self._book = Book(self._store, self._zone)
+        self.commands = Committing(self._store, self._book, self._zone, self._clock)
         self.feed = Feed(self._store, self._zone)
 
     def _opened(self) -> tuple[LogEntry | None, int]:
@@ -249,27 +250,9 @@ class Ledger:
         Raises:
             DatelineError: the first event that cannot be taken, named by ``item``.
         """
-        if len(events) > BATCH_LIMIT:
-            raise errors.BatchTooLarge(len(events), BATCH_LIMIT)
-        with self.recording() as batch:
-            recorded = []
-            for index, event in enumerate(events):
-                try:
-                    retry_id = self.retry_id(idempotency_key, index)
-                    recorded.append(batch.add(checked(event), retry_id=retry_id))
-                except errors.DatelineError as error:
-                    where = f"event {index + 1} of {len(events)}"
-                    raise error.at(where, index) from None
-            head = batch.head
-        position = max((event.position for event in recorded), default=head.position)
-        recorded_at: datetime | None = datetime_of(head.recorded_at)
-        if position != head.position:
-            with self._store.reading() as cursor:
-                recorded_at = self._points.moment(cursor, position).recorded_at
-        assert recorded_at is not None
-        return Receipt(
-            position=position, recorded_at=recorded_at, events=tuple(recorded)
-        )
+        command = command_of(self, events, idempotency_key)
+        self.commands.record(command)
+        return command.receipt()
 
     def retry_id(self, idempotency_key: str | None, index: int) -> str | None:
         """Return the id of the event at an index of what a key names, from 0.
@@ -283,9 +266,7 @@ class Ledger:
 
     def recording(self) -> AbstractContextManager[Recording]:
         """Open a transaction to record events in one by one; see :meth:`record`."""
-        return _locked(
-            self._lock, recording(self._store, self._book, self._zone, self._clock)
-        )
+        return self.commands.recording()
 
     # --- asking -------------------------------------------------------------------
 
@@ -826,7 +807,7 @@ class Ledger:
 
         Readers see the old rows until the new ones are whole.
         """
-        with self._lock:
+        with self.commands.alone():
             with self._store.writing() as cursor:
                 count = upkeep.rebuild(cursor, self._zone, progress)
             self._book.forget()
@@ -886,6 +867,24 @@ class Ledger:
             return copying.copied
 
 
+def command_of(
+    ledger: Ledger, events: Sequence[Event], idempotency_key: str | None
+) -> Command:
+    """Return what :meth:`Ledger.record` is called with, to be recorded.
+
+    Raises:
+        BatchTooLarge.
+    """
+    if len(events) > BATCH_LIMIT:
+        raise errors.BatchTooLarge(len(events), BATCH_LIMIT)
+    return Command(
+        [
+            (checked(event), ledger.retry_id(idempotency_key, index))
+            for index, event in enumerate(events)
+        ]
+    )
+
+
 def checked(event: Event) -> AnyEvent:
     """Return what is an event of the closed set; anything else is a TypeError."""
     if not isinstance(event, Event) or type(event).__name__ not in CODEC.types:
@@ -934,11 +933,3 @@ def _policy_json(policy: Policy) -> dict[str, object]:
 def _check_first(first: int | None) -> None:
     if first is not None and first < 1:
         raise errors.InvalidQuestion(f"first is {first}; it is at least 1", "first")
-
-
-@contextmanager
-def _locked(
-    lock: threading.Lock, block: AbstractContextManager[Recording]
-) -> Iterator[Recording]:
-    with lock, block as batch:
-        yield batch

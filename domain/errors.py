@@ -506,6 +506,12 @@ class LedgerLocked(LedgerFault):
     code: ClassVar[str] = "ledger_locked"
 
 
+class Overloaded(LedgerFault):
+    """More is asked at once than is allowed; nothing was recorded."""
+
+    code: ClassVar[str] = "overloaded"
+
+
 class LedgerReadOnly(LedgerFault):
     """The file or its folder cannot be written."""
 

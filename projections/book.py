@@ -5,6 +5,7 @@ it has folded between batches, and forgets those that another process wrote to s
 """
 
 import os
+from bisect import bisect
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -26,7 +27,8 @@ from dateline.projections.store import OPEN_END, Cursor, Store
 
 _KEPT_EVENTS = 30_000
 """How many events of folded streams are kept in memory, some 3 kB each."""
-_WRITTEN_AT_ONCE = 4_096
+WRITTEN_AT_ONCE = 4_096
+"""Events of a transaction that are written together; fewer wait for its end."""
 
 _LIVE_STEPS = """
     SELECT known_from, variant, recorded_from, status, since, weights, answer
@@ -36,9 +38,12 @@ _INSERT_MOMENT = """
     INSERT INTO moments VALUES (?,?)
     ON CONFLICT (recorded_at) DO UPDATE SET position = excluded.position
 """
-_STREAMS_SINCE = "SELECT DISTINCT stream FROM log WHERE position > ?"
-_CONTRADICTED_SINCE = """
-    SELECT DISTINCT 'claim:' || claim FROM contradictions WHERE position > ?
+_FROM_HEAD = (
+    "SELECT position, hash FROM log WHERE position >= ? ORDER BY position LIMIT 2"
+)
+_STREAMS_SINCE = """
+    SELECT stream FROM log WHERE position > ?
+    UNION SELECT 'claim:' || claim FROM contradictions WHERE position > ?
 """
 
 Folded = ClaimRows | Described | ExpectationHistory | LogEntry
@@ -103,7 +108,7 @@ class Book:
         self.forget()
 
     def forget(self) -> None:
-        """Forget everything, as after a batch that was rolled back."""
+        """Forget everything, as after a transaction that was rolled back."""
         self._cursor: Cursor | None = None
         self._folded: dict[str, Folded] = {}
         self._versions: dict[str, int] = {}
@@ -117,26 +122,47 @@ class Book:
     # --- a batch ----------------------------------------------------------------
 
     def open(self, cursor: Cursor) -> None:
-        """Begin a batch under the write lock, at the ledger's head."""
-        self._cursor = cursor
-        position = self._store.last_position(cursor)
-        if position != self.head.position:
-            self._catch_up(cursor, position)
+        """Begin a transaction under the write lock, at the ledger's head.
 
-    def _catch_up(self, cursor: Cursor, position: int) -> None:
+        What is known is forgotten if the log does not hold it: an older backup took
+        its place, or its server lost commits with the machine it was on.
+        """
+        self._cursor = cursor
+        known = self.head
+        found = cursor.execute(_FROM_HEAD, (known.position,)).fetchall()
+        if not found or found[0] != (known.position, known.hash):
+            self.forget()
+            self._cursor = cursor
+        elif len(found) == 1:
+            return
+        self._catch_up(cursor)
+
+    def _catch_up(self, cursor: Cursor) -> None:
+        """Forget the streams that others wrote to since, and find the head."""
         if self._folded or self._versions:
-            since = (self.head.position,)
-            written = cursor.execute(_STREAMS_SINCE, since).fetchall()
-            contradicted = cursor.execute(_CONTRADICTED_SINCE, since).fetchall()
-            for (name,) in written + contradicted:
+            since = self.head.position
+            cursor.execute(_STREAMS_SINCE, (since, since))
+            for (name,) in cursor.fetchall():
                 self._folded.pop(name, None)
                 self._versions.pop(name, None)
+        position = self._store.last_position(cursor)
         last = log.at_position(cursor, position)
-        if last is not None:
-            self.head = Head(position, last.recorded_at, last.hash)
+        self.head = Head.of(last)._replace(position=position)
+
+    def take_back(self, head: Head) -> None:
+        """Return to a head of the transaction under way that is not written yet."""
+        cursor = self._cursor
+        assert cursor is not None
+        kept = [entry for entry in self._entries if entry.position <= head.position]
+        self.forget()
+        self.open(cursor)
+        for entry in kept:
+            self.take(entry)
+        assert self.head == head
+        self._write()  # or the next one that is taken back would fold it again
 
     def close(self) -> None:
-        """End a batch that is being committed: write what is left of it."""
+        """End a transaction that is being committed: write what is left of it."""
         self._write()
         self._cursor = None
         self._forget_if_many()
@@ -193,7 +219,7 @@ class Book:
         self._versions[entry.stream] = entry.version
         self._kept_events += 1
         self.head = Head.of(entry)
-        if len(self._entries) >= _WRITTEN_AT_ONCE:
+        if len(self._entries) >= WRITTEN_AT_ONCE:
             self._write()
 
     def _fold(self, entry: LogEntry) -> None:
@@ -229,6 +255,18 @@ class Book:
             self._entries, self._entries_by_id = [], {}
             self._rows = RowWriter()
             self._forget_if_many()
+
+    def moment(self, position: int) -> Instant:
+        """Return when the event at a position was recorded."""
+        assert self._cursor is not None
+        if position == self.head.position:
+            return self.head.recorded_at
+        if self._entries and self._entries[0].position <= position:
+            at = bisect(self._entries, position, key=lambda entry: entry.position)
+            return self._entries[at - 1].recorded_at
+        found = log.moment(self._cursor, position)
+        assert found is not None
+        return found[1]
 
     # --- the registry -------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Recording: one transaction of events, decided and enveloped in turn.
+"""Recording: batches of events, decided and enveloped in turn.
 
 Everything an event changes is written in the same transaction as the event, so that
 a batch is there whole or not at all.
@@ -18,7 +18,7 @@ from dateline.domain.events import AnyEvent
 from dateline.domain.recorded import SALT_BYTES, LogEntry, free_texts
 from dateline.domain.times import Instant, Zone, instant_of
 from dateline.projections.book import Book, Head
-from dateline.projections.store import Store
+from dateline.projections.store import Cursor, Store
 
 Clock = Callable[[], datetime]
 """Returns the present as an aware datetime."""
@@ -55,6 +55,10 @@ class Recording:
     def head(self) -> Head:
         """Where the log ends, the batch included."""
         return self._book.head
+
+    def moment(self, position: int) -> Instant:
+        """Return when the event at a position was recorded."""
+        return self._book.moment(position)
 
     def add(
         self,
@@ -161,15 +165,22 @@ def uncollected() -> Iterator[None]:
 
 
 @contextmanager
-def recording(
-    store: Store, book: Book, zone: Zone, clock: Clock
-) -> Iterator[Recording]:
-    """Open a batch; it is committed at the end, or rolled back on an error."""
+def writing(store: Store, book: Book) -> Iterator[Cursor]:
+    """Open a transaction that a book is kept in; on an error it is rolled back."""
     try:
         with uncollected(), store.writing() as cursor:
             book.open(cursor)
-            yield Recording(book, zone, instant_of(clock()))
+            yield cursor
             book.close()
     except BaseException:
         book.forget()
         raise
+
+
+@contextmanager
+def recording(
+    store: Store, book: Book, zone: Zone, clock: Clock
+) -> Iterator[Recording]:
+    """Open a transaction that is one batch."""
+    with writing(store, book):
+        yield Recording(book, zone, instant_of(clock()))

@@ -36,6 +36,7 @@ import dateline
 from dateline import jsonl, ledger
 from dateline.cli.app import app
 from dateline.domain import errors, events
+from dateline.projections import committing
 from dateline.projections.sqlite import schema
 from tests.services import NODE_MODULES, has_command, has_node_package, require
 
@@ -493,6 +494,7 @@ LIMITS: Mapping[str, int] = {
     "line": jsonl.LINE_LIMIT,
     "position to keep": jsonl.POSITION_LIMIT,
     "wait for the lock": ledger.LOCK_TIMEOUT_SECONDS,
+    "recordings that wait": committing.MOST_COMMANDS,
 }
 
 

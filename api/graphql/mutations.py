@@ -12,6 +12,7 @@ from dateline.api.graphql.types import Receipt, told
 from dateline.domain.answers import as_json
 from dateline.domain.errors import DatelineError
 from dateline.domain.events import AnyEvent
+from dateline.ledger import command_of
 
 
 def _read(events: list[EventInput], caller: Caller) -> list[AnyEvent]:
@@ -42,9 +43,10 @@ async def record(
     """Record events: all of them, or none."""
     context = info.context
     context.caller.check(Scope.RECORD)
-    ledger = context.services.ledger
-    read = _read(events, context.caller)
-    json = as_json(await context.services.record(ledger.record, *read))
+    services = context.services
+    command = command_of(services.ledger, _read(events, context.caller), None)
+    await services.record(command)
+    json = as_json(command.receipt())
     return Answered(json, json)
 
 

@@ -1,13 +1,13 @@
 """POST events as NDJSON with ``atomic=false``: the good lines, as they arrive.
 
-Up to 1,000 lines make a transaction, in which a bad line is passed over. The results
-of each go out when it is committed, and the write lock is never held while the
-network is waited for.
+Up to 1,000 lines are recorded together, and a bad line is passed over. The results go
+out when they are committed, and the write lock is never held while the network is
+waited for.
 """
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import anyio
 from starlette.requests import ClientDisconnect
@@ -26,13 +26,14 @@ from dateline.api.rest.results import (
     result,
 )
 from dateline.api.rest.signing import Signature
-from dateline.domain.answers import RecordedEvent
+from dateline.api.services import Services
 from dateline.domain.errors import DatelineError, MalformedJSON
 from dateline.domain.events import AnyEvent
 from dateline.ledger import Ledger
+from dateline.projections.committing import Command
 
-Asked = ParamSpec("Asked")
-Tried = TypeVar("Tried")
+Read = tuple[AnyEvent, str | None] | DatelineError
+"""An event and the id that a retry gives it, or what is wrong with its line."""
 
 
 async def record_in_parts(call: Call, signature: Signature) -> ASGIApp:
@@ -49,17 +50,13 @@ async def _parts(call: Call, signature: Signature) -> AsyncGenerator[bytes]:
     most_bytes = services.settings.max_line_bytes
     tally = Tally()
 
-    def record(lines: Sequence[Line]) -> list[Result]:
-        def read(line: Line) -> AnyEvent:
-            line.check_length(most_bytes)
-            return signature.event(decoded(line.raw))
-
-        begin = tally.lines
-        return _record_good(services.ledger, lines, read, signature.key, begin)
-
     try:
         while lines := await body.lines():
-            results = await services.record(record, lines)
+            size = sum(len(line.raw) for line in lines)
+            read = await services.read(
+                size, _read, services.ledger, lines, signature, most_bytes, tally.lines
+            )
+            results = await _record_good(services, lines, read)
             yield joined([tally.count(one) for one in results])
         if tally.lines == 0:
             raise MalformedJSON("the body is empty")
@@ -71,44 +68,44 @@ async def _parts(call: Call, signature: Signature) -> AsyncGenerator[bytes]:
         yield joined([failure(error)])
 
 
-def _record_good(
+def _read(
     ledger: Ledger,
     lines: Sequence[Line],
-    read: Callable[[Line], AnyEvent],
-    key: str | None,
+    signature: Signature,
+    most_bytes: int,
     begin: int,
+) -> list[Read]:
+    """Read lines as events, each with the id that a retry gives it."""
+    read: list[Read] = []
+    for index, line in enumerate(lines, begin):
+        try:
+            line.check_length(most_bytes)
+            event = signature.event(decoded(line.raw))
+        except DatelineError as error:
+            read.append(error)
+        else:
+            read.append((event, ledger.retry_id(signature.key, index)))
+    return read
+
+
+async def _record_good(
+    services: Services, lines: Sequence[Line], read: Sequence[Read]
 ) -> list[Result]:
     """Record the good ones of some lines in one transaction; tell of each line."""
-    events = [_tried(read, line) for line in lines]
-    recorded: list[RecordedEvent | DatelineError] = [
-        one for one in events if isinstance(one, DatelineError)
-    ]
-    if len(recorded) < len(events):
-        with ledger.recording() as batch:
-            recorded = [
-                one
-                if isinstance(one, DatelineError)
-                else _tried(
-                    batch.add, one, retry_id=ledger.retry_id(key, begin + index)
-                )
-                for index, one in enumerate(events)
-            ]
-    return [
-        refusal(line, one) if isinstance(one, DatelineError) else result(line, one)
-        for line, one in zip(lines, recorded, strict=True)
-    ]
-
-
-def _tried(
-    attempt: Callable[Asked, Tried], *arguments: Asked.args, **named: Asked.kwargs
-) -> Tried | DatelineError:
-    """Return what came out, or what the caller got wrong."""
-    try:
-        return attempt(*arguments, **named)
-    except DatelineError as error:
-        if error.fault:
-            raise
-        return error
+    good = [one for one in read if not isinstance(one, DatelineError)]
+    command = Command(good, is_whole=False)
+    if good:
+        await services.record(command)
+        command.check()
+    recorded = iter(command.results)
+    results = []
+    for line, one in zip(lines, read, strict=True):
+        outcome = one if isinstance(one, DatelineError) else next(recorded)
+        if isinstance(outcome, DatelineError):
+            results.append(refusal(line, outcome))
+        else:
+            results.append(result(line, outcome))
+    return results
 
 
 class _Results:

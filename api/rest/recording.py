@@ -16,7 +16,8 @@ from dateline.api.rest.results import Tally, joined, named, result
 from dateline.api.rest.signing import Signature
 from dateline.domain.answers import Receipt
 from dateline.domain.errors import DatelineError, MalformedJSON
-from dateline.ledger import Ledger
+from dateline.ledger import Ledger, command_of
+from dateline.projections.committing import Command
 
 
 async def record(call: Call) -> ASGIApp:
@@ -31,12 +32,24 @@ async def record(call: Call) -> ASGIApp:
         return await record_in_parts(call, signature)
     body = await Body(call, services.settings.max_body_bytes).whole()
     if media_type == JSON:
-        receipt = await services.record(_record, services.ledger, body, signature)
+        command = await services.read(
+            len(body), _command, services.ledger, body, signature
+        )
+        await services.record(command)
+        receipt = command.receipt()
         return _answer(receipt, encoded(receipt), JSON)
     most_bytes = services.settings.max_line_bytes
-    receipt, lines = await services.record(
-        _record_lines, services.ledger, body, signature, most_bytes
+    command, lines = await services.read(
+        len(body), _command_of_lines, services.ledger, body, signature, most_bytes
     )
+    await services.record(command)
+    try:
+        receipt = command.receipt()
+    except DatelineError as error:
+        if error.item is None:
+            raise
+        with named(lines[error.item]):
+            raise
     return _answer(receipt, _told(receipt, lines), NDJSON)
 
 
@@ -47,7 +60,7 @@ def _answer(receipt: Receipt, body: bytes, media_type: str) -> Response:
     return Response(body, status, headers, media_type=media_type)
 
 
-def _record(ledger: Ledger, body: bytes, signature: Signature) -> Receipt:
+def _command(ledger: Ledger, body: bytes, signature: Signature) -> Command:
     document = decoded(body)
     if not isinstance(document, dict | list):
         raise MalformedJSON("a body is an event's JSON object, or an array of them")
@@ -58,25 +71,19 @@ def _record(ledger: Ledger, body: bytes, signature: Signature) -> Receipt:
             events.append(signature.event(fields))
         except DatelineError as error:
             raise error.at(f"event {index + 1} of {len(items)}", index) from None
-    return ledger.record(*events, idempotency_key=signature.key)
+    return command_of(ledger, events, signature.key)
 
 
-def _record_lines(
+def _command_of_lines(
     ledger: Ledger, body: bytes, signature: Signature, most_bytes: int
-) -> tuple[Receipt, list[Line]]:
+) -> tuple[Command, list[Line]]:
     lines = lines_of(body)
     events = []
     for line in lines:
         with named(line):
             line.check_length(most_bytes)
             events.append(signature.event(decoded(line.raw)))
-    try:
-        return ledger.record(*events, idempotency_key=signature.key), lines
-    except DatelineError as error:
-        if error.item is None:
-            raise
-        with named(lines[error.item]):
-            raise
+    return command_of(ledger, events, signature.key), lines
 
 
 def _told(receipt: Receipt, lines: Sequence[Line]) -> bytes:

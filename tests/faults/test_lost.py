@@ -6,7 +6,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -141,26 +142,20 @@ def test_an_import_killed_before_its_opening_was_recorded_runs_again(
         assert topics_of(ledger) == ["imported"]
 
 
-class _Lock:
-    """A lock after whose release the thread of a rebuild loses the processor."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-
-    def __enter__(self) -> None:
-        self._lock.acquire()
-
-    def __exit__(self, *_: object) -> None:
-        self._lock.release()
-        if threading.current_thread().name == "rebuild":
-            time.sleep(0.1)
-
-
 def test_a_rebuild_does_not_disturb_a_batch_that_waited_for_it() -> None:
     with dateline.open(":memory:") as ledger:
         ledger.record(*(topic(f"old-{number}") for number in range(2_000)))
-        ledger._lock = _Lock()  # type: ignore[assignment]
-        rebuilt = threading.Thread(target=ledger.rebuild, name="rebuild")
+        alone = ledger.commands.alone
+
+        @contextmanager
+        def followed_by_a_nap() -> Iterator[None]:
+            """Lose the processor as soon as the turn is handed on."""
+            with alone():
+                yield
+            time.sleep(0.1)
+
+        ledger.commands.alone = followed_by_a_nap  # type: ignore[method-assign]
+        rebuilt = threading.Thread(target=ledger.rebuild)
         rebuilt.start()
         time.sleep(0.002)
         receipt = ledger.record(*(topic(f"new-{number}") for number in range(4_000)))
