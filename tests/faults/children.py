@@ -16,6 +16,7 @@ from dateline import Ledger
 from dateline.domain.errors import DatelineError
 from dateline.domain.events import Event
 from dateline.jsonl import import_file
+from dateline.projections import copying
 from tests.builders import asserted, framed, registered
 
 CONTEXT = get_context("forkserver")
@@ -134,6 +135,18 @@ def backup(pipe: Connection, target: str, copies: list[str]) -> None:
             begun = time.monotonic()
             ledger.backup(copy)
             pipe.send(time.monotonic() - begun)
+
+
+def copy(pipe: Connection, source: str, target: str, batch: int) -> None:
+    """Copy a ledger; say where each batch ended, and what was copied."""
+    copying._BATCH = batch
+    with dateline.open(source, create=False) as ledger:
+        pipe.send("begun")
+        pipe.send(
+            ledger.copy_to(
+                target, verify=False, progress=lambda done, _: pipe.send(done)
+            )
+        )
 
 
 def hold_the_lock(pipe: Connection, target: str) -> None:
