@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus
+from psycopg.sql import SQL
 from psycopg_pool import ConnectionPool, PoolClosed
 
 from dateline.domain import errors
@@ -41,22 +42,23 @@ _DEFAULTS = {
 """What libpq is told unless the URL says otherwise."""
 
 _SETTINGS = {
+    "array_nulls": "on",
     "default_transaction_isolation": "read committed",
-    "statement_timeout": "0",
+    "standard_conforming_strings": "on",
     "transaction_timeout": "0",
     "idle_session_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
     "tcp_user_timeout": str(1_000 * _LOST_SECONDS),
     **{f"tcp_{name}": value for name, value in _PROBES.items()},
 }
-"""Settings of each session, whatever its role has: a rebuild takes its time, and so
-does an import whose lines come slowly."""
+"""Settings of each session, whatever its role has: strings and arrays are read as they
+are sent, a rebuild takes its time, and so does an import whose lines come slowly."""
 
 _SET = """
+    SET statement_timeout TO 0;
     SELECT set_config(name, wanted, false)
-    FROM unnest(%s::text[], %s::text[]) AS settings (name, wanted)
-    JOIN pg_settings USING (name)  -- older servers lack some
-    UNION ALL
+    FROM unnest({names}::text[], {wanted}::text[]) AS settings (name, wanted)
+    JOIN pg_settings USING (name);  -- older servers lack some
     SELECT set_config('synchronous_commit', 'on', false)
     WHERE current_setting('synchronous_commit') = 'off'
 """
@@ -79,15 +81,19 @@ class Sessions:
         self._conninfo = make_conninfo(
             **_DEFAULTS | given | {"client_encoding": "utf8"}
         )
-        self._settings = _SETTINGS | {
+        settings = _SETTINGS | {
             "search_path": f'"{target.ledger}"',
             "lock_timeout": f"{lock_timeout}s",
         }
+        self._set = SQL(_SET).format(
+            names=list(settings), wanted=list(settings.values())
+        )
         self._is_closed = False
         self.pool: ConnectionPool[Session] = ConnectionPool(
             self._conninfo,
             min_size=1,
             max_size=_MOST_SESSIONS,
+            name=f"dateline-{target.ledger}",
             kwargs={"autocommit": True},
             configure=self._configure,
             # Attempts come ever more rarely until this is over, and anew when asked.
@@ -111,8 +117,7 @@ class Sessions:
 
     def _configure(self, session: Session) -> None:
         adapt(session)
-        names, values = list(self._settings), list(self._settings.values())
-        session.execute(_SET, (names, values))
+        session.execute(self._set)
 
     @contextmanager
     def begun(self, statement: bytes) -> Iterator[tuple[Session, psycopg.Cursor[Row]]]:
