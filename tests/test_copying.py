@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 
 import dateline
 from dateline import Copied, Ledger, LedgerOpened, RecordVoided
+from dateline.domain.errors import LedgerUnavailable
 from dateline.jsonl import import_file
 from dateline.projections import copying
 from dateline.projections.codec import CODEC, UPCASTERS, Fields
@@ -390,6 +391,64 @@ def test_a_copy_that_is_killed_is_simply_run_again(
         with dateline.open(target, create=False) as copy:
             assert lines_of(copy) == lines
             assert dump_rows(copy) == dump_rows(source)
+            copy.verify()
+
+
+@contextmanager
+def cut_off(application: str) -> Iterator[None]:
+    """End an application's connections to the server, at random."""
+    is_over = threading.Event()
+    choose = random.Random(application)
+
+    def work() -> None:
+        with psycopg.connect(SERVER, autocommit=True) as connection:
+            while not is_over.wait(choose.uniform(0, 0.2)):
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE application_name = %s AND random() < 0.5",
+                    (application,),
+                )
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("one", "other"), WAYS[1:])
+def test_a_copy_whose_connections_are_cut_is_run_again(
+    places: Places, monkeypatch: pytest.MonkeyPatch, one: str, other: str
+) -> None:
+    monkeypatch.setattr(copying, "_BATCH", 20)
+    origin = places.new(one)
+    with dateline.open(origin) as source:
+        source.record(*registrations(), *(e for n in range(80) for e in batch(n, 20)))
+        lines = lines_of(source)
+    mark = f"{one}-{other}-{os.getpid()}"
+
+    def marked(place: str) -> str:
+        return f"{place}&application_name={mark}" if "://" in place else place
+
+    targets: list[str] = []
+    failed = 0
+    with cut_off(mark):
+        while failed < 5:
+            targets.append(places.new(other))
+            position = 0
+            while position < len(lines):
+                with suppress(LedgerUnavailable):
+                    failed += 1
+                    with dateline.open(marked(origin), create=False) as source:
+                        copied = source.copy_to(marked(targets[-1]), verify=False)
+                    failed -= 1
+                    position = copied.position
+    for target in targets:
+        with dateline.open(target, create=False) as copy:
+            assert lines_of(copy) == lines
             copy.verify()
 
 
