@@ -69,7 +69,7 @@ def draft(target: str) -> Iterator[str]:
     it and recorded meanwhile. Nothing is left of a draft that ends in an error.
 
     Raises:
-        LedgerExists: the name was taken meanwhile.
+        FolderNotFound. LedgerExists: the name was taken meanwhile.
     """
     mark = uuid.uuid4().hex
     if target.startswith(SERVERS):
@@ -83,6 +83,7 @@ def draft(target: str) -> Iterator[str]:
             postgres.discard(path)
             raise
         return
+    files.check_folder(target)
     path = f"{target}.{mark}.partial"
     try:
         yield path

@@ -835,6 +835,14 @@ def test_a_backup_that_fails_leaves_nothing(
             dateline.open(target, create=False)
 
 
+def test_a_backup_needs_a_folder(places: Places) -> None:
+    missing = str(places.folder / "missing" / "copy")
+    for store in STORES:
+        with tell(places.new(store)) as source, refused("folder_not_found") as caught:
+            source.backup(missing)
+        assert repr(missing) in str(caught.value)
+
+
 def places_taken(places: Places) -> list[str]:
     with psycopg.connect(SERVER) as connection:
         schemas = connection.execute(
