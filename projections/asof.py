@@ -33,39 +33,36 @@ from dateline.domain.times import LAST, Instant, Zone, print_instant
 from dateline.projections import log
 from dateline.projections.book import Principals, principal_of
 from dateline.projections.rows import EVERY_CLAIM
-from dateline.projections.steps import VARIANT
+from dateline.projections.steps import OTHER_VARIANT
 from dateline.projections.store import Cursor, Dialect, Row
 
 # For each claim, one descent of steps_key from the point backwards. Before the head, a
 # claim's reach bounds where to begin, so that what was recorded later is not walked
-# over; at the head nothing is.
+# over; at the head nothing is. The variant is told by the one that it is not: a list
+# would cost PostgreSQL the order of the index.
 _STEP = """
     SELECT {columns} FROM steps
-    WHERE steps.claim = {claim} AND known_from <= {bound}
-      AND recorded_from <= ? AND recorded_until > ? AND variant IN (0, ?)
-    ORDER BY known_from DESC, recorded_from DESC
-"""
-_REACH = """{least}(?, (
+    WHERE steps.claim = {claim} AND known_from <=
+      CASE WHEN (SELECT max(position) FROM log) <= ? THEN ? ELSE {least}(?, (
           SELECT reaches.known_from FROM reaches
           WHERE reaches.claim = {claim} AND reaches.recorded_from <= ?
-          ORDER BY reaches.recorded_from DESC LIMIT 1))"""
+          ORDER BY reaches.recorded_from DESC LIMIT 1)) END
+      AND recorded_from <= ? AND recorded_until > ? AND variant <> ?
+    ORDER BY known_from DESC, recorded_from DESC
+"""
 _WHOLE = "claims.claim, head, rivals, status, since, weights, answer"
 _READY = "claims.claim, head, rivals, status, answer"
 
 
 @cache
 def _step(dialect: Dialect, columns: str) -> str:
-    bound = _REACH.format(least=dialect.least, claim="?")
-    return _STEP.format(columns=columns, claim="?", bound=bound)
+    return _STEP.format(columns=columns, claim="?", least=dialect.least)
 
 
 @cache
-def _claims(dialect: Dialect, *, is_default: bool, is_head: bool) -> str:
-    bound = _REACH.format(least=dialect.least, claim="claims.claim")
+def _claims(dialect: Dialect, *, is_default: bool) -> str:
     step = _STEP.format(
-        columns=dialect.row_of,
-        claim="claims.claim",
-        bound="?" if is_head else bound,
+        columns=dialect.row_of, claim="claims.claim", least=dialect.least
     )
     return f"""
         SELECT {_READY if is_default else _WHOLE} FROM (
@@ -77,17 +74,42 @@ def _claims(dialect: Dialect, *, is_default: bool, is_head: bool) -> str:
     """
 
 
-_LATER = "SELECT 1 FROM log WHERE position > ? LIMIT 1"
 _HEAD = """
     SELECT head, rivals FROM claims
     WHERE topic = ? AND claim = ? AND recorded_from <= ? AND recorded_until > ?
 """
-_WIDTH = "SELECT min(width) FROM uncertain WHERE topic = ? AND width > ?"
-_UNCERTAIN = """
-    SELECT latest, recorded_from, earliest, claim, statement FROM uncertain
-    WHERE topic = ? AND width = ? AND earliest > ? AND earliest <= ? AND latest > ?
-      AND recorded_from <= ? AND recorded_until > ?
+# Dates that are under way at a point: one range of the index for each width that the
+# topic has, found by skipping from one to the next.
+_WIDTHS = """
+    WITH RECURSIVE widths (width) AS (
+      SELECT min(width) FROM uncertain WHERE topic = ?
+      UNION ALL
+      SELECT (SELECT min(wider.width) FROM uncertain AS wider
+              WHERE wider.topic = ? AND wider.width > widths.width)
+      FROM widths WHERE width IS NOT NULL
+    )
 """
+_UNDER_WAY = """
+    topic = ? AND uncertain.width = widths.width
+    AND earliest > ? - (CAST(1 AS BIGINT) << widths.width) AND earliest <= ?
+    AND latest > ? AND recorded_from <= ? AND recorded_until > ?
+    AND (SELECT head FROM claims
+         WHERE claims.topic = uncertain.topic AND claims.claim = uncertain.claim
+           AND claims.recorded_from <= ? AND claims.recorded_until > ?) IS NOT NULL
+"""
+
+
+@cache
+def _uncertain(dialect: Dialect) -> str:
+    joined = dialect.rows_of_each.format(table="uncertain", condition=_UNDER_WAY)
+    return f"""
+        {_WIDTHS}
+        SELECT claim, statement, earliest, latest FROM widths
+        {joined}
+        ORDER BY latest, recorded_from
+    """
+
+
 _FILED = """
     SELECT claim FROM claims
     WHERE topic = ? AND recorded_from <= ? AND recorded_until > ? ORDER BY claim
@@ -115,7 +137,7 @@ class AsOf:
         self._cursor = cursor
         self._zone = zone
         self._policy = policy
-        self._variant = VARIANT[policy.implicit]
+        self._other_variant = OTHER_VARIANT[policy.implicit]
         self._is_default = policy.confirmations == 1 and not policy.independent
         self._principals = Principals(self._principal_of)
         self._histories: dict[str, ClaimHistory] = {}
@@ -125,18 +147,12 @@ class AsOf:
     def claims(self, point: Point, *, topic: str | None) -> list[Found]:
         """Return the reported claims of a topic, or of the ledger, by id."""
         on, position = point
-        later = self._cursor.execute(_LATER, (position,)).fetchone()
         rows = self._cursor.execute(
-            _claims(
-                self._cursor.dialect,
-                is_default=self._is_default,
-                is_head=later is None,
-            ),
+            _claims(self._cursor.dialect, is_default=self._is_default),
             (
                 EVERY_CLAIM if topic is None else topic,
-                *(position, position, on),
-                *(() if later is None else (position,)),
-                *(position, position, self._variant),
+                *(position, position, position, on, on),
+                *(position, position, position, self._other_variant),
             ),
         ).fetchall()
         if not self._is_default:
@@ -181,7 +197,10 @@ class AsOf:
         on, position = point
         return self._cursor.execute(
             _step(self._cursor.dialect, columns),
-            (claim, on, claim, position, position, position, self._variant),
+            (
+                *(claim, position, on, on, claim),
+                *(position, position, position, self._other_variant),
+            ),
         )
 
     def _found(
@@ -248,24 +267,13 @@ class AsOf:
         """Return the statements that may have been public, by (latest, position)."""
         on, position = point
         of_topic = EVERY_CLAIM if topic is None else topic
-        found: list[tuple[Any, ...]] = []
-        width = 0
-        while True:
-            row = self._cursor.execute(_WIDTH, (of_topic, width)).fetchone()
-            if row is None or row[0] is None:
-                break
-            width = row[0]
-            since = max(on - 2**width, -(2**63))
-            found += self._cursor.execute(
-                _UNCERTAIN, (of_topic, width, since, on, on, position, position)
-            ).fetchall()
-        if topic is not None:
-            filed = {
-                claim
-                for claim in {row[3] for row in found}
-                if self._claim_head(topic, claim, position)
-            }
-            found = [row for row in found if row[3] in filed]
+        rows = self._cursor.execute(
+            _uncertain(self._cursor.dialect),
+            (
+                *(of_topic, of_topic, of_topic, on, on, on),
+                *(position, position, position, position),
+            ),
+        )
         return [
             {
                 "claim": claim,
@@ -273,7 +281,7 @@ class AsOf:
                 "earliest": print_instant(earliest),
                 "latest": print_instant(latest),
             }
-            for latest, _, earliest, claim, statement in sorted(found)
+            for claim, statement, earliest, latest in rows
         ]
 
     def filed(self, topic: str, position: int) -> list[str]:

@@ -30,7 +30,12 @@ Otherwise a claim with n sources would write n² names (docs/adr/0005).
 BOTH, COUNT, IGNORE = 0, 1, 2
 """Which policies on implicit statements a row answers for."""
 
-VARIANT: Mapping[Implicit, int] = {Implicit.COUNT: COUNT, Implicit.IGNORE: IGNORE}
+OTHER_VARIANT: Mapping[Implicit, int] = {
+    Implicit.COUNT: IGNORE,
+    Implicit.IGNORE: COUNT,
+}
+"""The rows that do not answer for a policy on implicit statements."""
+
 POLICY: Mapping[int, Policy] = {
     COUNT: Policy(),
     IGNORE: Policy(implicit=Implicit.IGNORE),

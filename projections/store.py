@@ -30,12 +30,15 @@ class Dialect:
         first_of_each: joins each row of the left to the first row of a query about it,
             which stands for ``{query}`` and reads the table ``{table}``.
         row_of: what that query selects.
+        rows_of_each: joins each row of the left to the rows of a ``{table}`` that a
+            ``{condition}`` about it finds by an index, and never to all of the table.
     """
 
     name_type: str
     least: str
     first_of_each: str
     row_of: str
+    rows_of_each: str
 
 
 SQLITE = Dialect(
@@ -43,12 +46,15 @@ SQLITE = Dialect(
     least="min",
     first_of_each="CROSS JOIN {table} WHERE {table}.rowid = ({query} LIMIT 1)",
     row_of="rowid",
+    rows_of_each="CROSS JOIN {table} WHERE {condition}",
 )
 POSTGRESQL = Dialect(
     name_type='TEXT COLLATE "C"',
     least="least",
     first_of_each="CROSS JOIN LATERAL ({query} LIMIT 1) AS {table}",
     row_of="*",
+    rows_of_each="""CROSS JOIN LATERAL (
+      SELECT * FROM {table} WHERE {condition} OFFSET 0) AS {table}""",
 )
 
 
