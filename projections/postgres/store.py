@@ -44,11 +44,17 @@ _PLACE = """
     SELECT pg_postmaster_start_time(), current_database(),
            'stored_events'::regclass::oid::bigint
 """
-_HAS_AMCHECK = "SELECT FROM pg_extension WHERE extname = 'amcheck'"
+_AMCHECK = b"""
+    SELECT quote_ident(nspname) || '.bt_index_check'
+    FROM pg_proc JOIN pg_namespace ON pg_namespace.oid = pronamespace
+    WHERE proname = 'bt_index_check' AND pronargs = 2
+      AND has_schema_privilege(pronamespace, 'USAGE')
+      AND has_function_privilege(pg_proc.oid, 'EXECUTE')
+"""
 _CHECK_INDEXES = """
-    SELECT bt_index_check(indexrelid, true)
+    SELECT {check}(indexrelid, true)
     FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
-    WHERE relnamespace = %s::regnamespace
+    WHERE relnamespace = quote_ident(current_schema)::regnamespace
 """
 
 
@@ -210,10 +216,11 @@ class PostgresStore:
 
     def check(self, cursor: Cursor) -> None:
         assert isinstance(cursor, PostgresCursor)
-        if cursor.psycopg.execute(_HAS_AMCHECK).fetchone() is None:
+        found = cursor.psycopg.execute(_AMCHECK).fetchone()
+        if found is None:
             return  # the log and the rows are read in full all the same
         try:
-            cursor.psycopg.execute(_CHECK_INDEXES, (self._target.ledger,))
+            cursor.psycopg.execute(_CHECK_INDEXES.format(check=found[0]).encode())
         except psycopg.errors.IndexCorrupted as error:
             said = error.diag.message_primary
             raise errors.LedgerDamaged(
