@@ -53,10 +53,14 @@ _STEP = """
 _WHOLE = "claims.claim, head, rivals, status, since, weights, answer"
 _READY = "claims.claim, head, rivals, status, answer"
 
+_WALKED_AT_ONCE = 16
+"""Steps that are read in one go on the way back to where a status began."""
+
 
 @cache
-def _step(dialect: Dialect, columns: str) -> str:
-    return _STEP.format(columns=columns, claim="?", least=dialect.least)
+def _steps(dialect: Dialect, columns: str, most: int) -> str:
+    steps = _STEP.format(columns=columns, claim="?", least=dialect.least)
+    return f"{steps} LIMIT {most}"
 
 
 @cache
@@ -167,7 +171,7 @@ class AsOf:
     def _reckoned(
         self, point: Point, claim: str, head: str, rivals: str | None
     ) -> Found:
-        step = self._step("status, since, weights, answer", claim, point).fetchone()
+        step = self._step("status, since, weights, answer", claim, point)
         assert step is not None
         return self._found(point, claim, head, rivals, *step)
 
@@ -182,7 +186,7 @@ class AsOf:
         if head is None:
             raise errors.UnknownClaim(claim, position)
         columns = "status, since, weights, answer"
-        step = self._step(columns, claim, point).fetchone()
+        step = self._step(columns, claim, point)
         if step is None:
             return f"{{{head[0]},{_UNREPORTED}}}"
         return self._found(point, claim, *head, *step).state
@@ -193,15 +197,19 @@ class AsOf:
             _HEAD, (topic, claim, position, position)
         ).fetchone()
 
-    def _step(self, columns: str, claim: str, point: Point) -> Cursor:
+    def _step(self, columns: str, claim: str, point: Point) -> Row | None:
+        return next(iter(self._steps(columns, claim, point, 1)), None)
+
+    def _steps(self, columns: str, claim: str, point: Point, most: int) -> list[Row]:
+        """Return a claim's last steps at a point, the last one first."""
         on, position = point
         return self._cursor.execute(
-            _step(self._cursor.dialect, columns),
+            _steps(self._cursor.dialect, columns, most),
             (
                 *(claim, position, on, on, claim),
                 *(position, position, position, self._other_variant),
             ),
-        )
+        ).fetchall()
 
     def _found(
         self,
@@ -245,17 +253,21 @@ class AsOf:
     def _since(self, claim: str, point: Point, status: Status) -> Instant:
         """Walk back over a claim's steps while the status is the same."""
         since = point.on
-        for known_from, weights in self._step("known_from, weights", claim, point):
-            verdict = decide(Weights(*orjson.loads(weights)), self._policy)
-            if verdict.status is not status:
-                break
-            since = known_from
-        return since
+        while True:
+            steps = self._steps("known_from, weights", claim, point, _WALKED_AT_ONCE)
+            for known_from, weights in steps:
+                verdict = decide(Weights(*orjson.loads(weights)), self._policy)
+                if verdict.status is not status:
+                    return since
+                since = known_from
+            if len(steps) < _WALKED_AT_ONCE:
+                return since
+            point = point._replace(on=since - 1)
 
     def _rival_statuses(self, rivals: str | None, point: Point) -> list[Status]:
         statuses = []
         for rival in orjson.loads(rivals) if rivals else ():
-            row = self._step("weights", rival, point).fetchone()
+            row = self._step("weights", rival, point)
             if row is not None:
                 verdict = decide(Weights(*orjson.loads(row[0])), self._policy)
                 statuses.append(verdict.status)
