@@ -267,6 +267,22 @@ def test_a_recording_outlasts_the_time_of_shutting_down(target: Path) -> None:
     assert topics(target) == ["late"]
 
 
+def test_all_who_wait_to_record_are_answered(target: Path) -> None:
+    with served(target) as server, locked(target) as lock:
+        posting = [Posting(server.url) for _ in range(20)]
+        while "dateline_requests_in_flight 21.0" not in (
+            httpx.get(f"{server.url}/metrics").text
+        ):
+            pass
+        server.tell()
+        lock.execute("ROLLBACK")
+        assert server.wait() == 0
+        for one in posting:
+            one.join()
+        assert sorted(one.outcome for one in posting) == [200] * 19 + [201]
+    assert topics(target) == ["late"]
+
+
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
 def test_told_twice_it_ends_at_once(target: Path, told: signal.Signals) -> None:
     with served(target) as server, locked(target) as lock:
