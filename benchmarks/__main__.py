@@ -7,14 +7,26 @@ here decides whether a build passes: machines differ, and so do their neighbours
 import argparse
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import psycopg
 from rich.console import Console
 
-from benchmarks import append, asof, fanout, following, graphql, rest, upkeep
+from benchmarks import (
+    append,
+    asof,
+    fanout,
+    following,
+    graphql,
+    rectangles,
+    rest,
+    upkeep,
+)
 from benchmarks.report import Figure, machine, show
+from benchmarks.servers import POSTGRES, Postgres
 from benchmarks.workloads import Ledgers, Shape
 
 SHAPES = (Shape(2, 25), Shape(20, 25), Shape(200, 25))
@@ -41,6 +53,9 @@ USUAL = Scale(
     *(400, 2_000, 10, 100, 1_000, 200),
 )
 READERS = 1, 100, 1_000
+ON_POSTGRES = ("rectangles",)
+"""Parts of which nothing is left without it."""
+
 LARGE = USUAL._replace(shapes=list(SHAPES))
 
 
@@ -53,15 +68,42 @@ def main() -> None:
     parser.add_argument(
         "--only", choices=list(_parts(QUICK, Ledgers(Path()))), help="one part"
     )
+    parser.add_argument(
+        "--postgres", default=POSTGRES, metavar="URL", help="a database to measure on"
+    )
     parser.add_argument("--directory", help="where the ledgers are made for the run")
     options = parser.parse_args()
     scale = QUICK if options.quick else LARGE if options.large else USUAL
     console = Console()
     console.print(machine(), highlight=False)
-    with tempfile.TemporaryDirectory(dir=options.directory) as directory:
-        for name, measure in _parts(scale, Ledgers(Path(directory))).items():
-            if options.only in (None, name):
+    with ExitStack() as stack:
+        directory = stack.enter_context(
+            tempfile.TemporaryDirectory(dir=options.directory)
+        )
+        postgres = _postgres(console, options.postgres)
+        if postgres is not None:
+            stack.enter_context(closing(postgres))
+        for name, measure in _parts(scale, Ledgers(Path(directory), postgres)).items():
+            if options.only not in (None, name):
+                continue
+            if postgres is None and name in ON_POSTGRES:
+                console.print(f"[red]NOT MEASURED for want of PostgreSQL: {name}[/]")
+            else:
                 show(console, name, measure())
+
+
+def _postgres(console: Console, url: str) -> Postgres | None:
+    """Reach the server, or say loudly that its figures will be missing."""
+    try:
+        postgres = Postgres(url)
+    except psycopg.OperationalError as error:
+        console.print(
+            f"[red]NOT MEASURED: whatever is on PostgreSQL, which cannot be reached at "
+            f"{url} (--postgres names another)[/]\n{error}"
+        )
+        return None
+    console.print(f"PostgreSQL {postgres.version}", highlight=False)
+    return postgres
 
 
 def _parts(
@@ -73,6 +115,9 @@ def _parts(
         ),
         "asof": partial(
             asof.measure, ledgers, scale.shapes, scale.deep, count=scale.points
+        ),
+        "rectangles": partial(
+            rectangles.measure, ledgers, scale.shapes[:2], count=scale.points
         ),
         "upkeep": partial(upkeep.measure, ledgers, scale.shapes),
         "following": partial(following.measure, ledgers, count=scale.followed),

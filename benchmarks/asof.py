@@ -7,7 +7,7 @@ from a plain table. All are asked the same points, in turn, each with a warm cac
 
 import random
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -137,7 +137,7 @@ class Replay:
 
     def check(self, ledger: Ledger, topic: str, asked: Asked) -> None:
         """Hold an answer's states against the rule for a few claims."""
-        answer = orjson.loads(_known_json(ledger, topic, asked))
+        answer = orjson.loads(known_json(ledger, topic, asked))
         typed = _known(ledger, topic, asked)
         assert typed.model_dump(mode="json") == answer, asked
         until = self._zone.known_until(asked.on)
@@ -202,7 +202,8 @@ def _known(ledger: Ledger, topic: str, asked: Asked) -> dateline.Knowledge:
     return ledger.knowledge(on=asked.on, recorded_by=asked.recorded_by, topic=topic)
 
 
-def _known_json(ledger: Ledger, topic: str, asked: Asked) -> bytes:
+def known_json(ledger: Ledger, topic: str, asked: Asked) -> bytes:
+    """Ask what was known of a topic."""
     return ledger.knowledge_json(
         on=asked.on, recorded_by=asked.recorded_by, topic=topic
     )
@@ -223,23 +224,23 @@ def ask(ledgers: Ledgers, shape: Shape, *, count: int, replays: int) -> Measured
         for asked in drawn[:_CHECKED_POINTS]:
             replay.check(ledger, topic, asked)
         began = perf_counter()
-        sizes = [_size(_known_json(ledger, topic, asked)) for asked in drawn[:_SIZED]]
+        sizes = [_size(known_json(ledger, topic, asked)) for asked in drawn[:_SIZED]]
         each = (perf_counter() - began) / _SIZED
         drawn = drawn[: max(_FEWEST, int(_LONGEST_SECONDS / each))]
         states = [
             orjson.dumps(state)
-            for state in orjson.loads(_known_json(ledger, topic, drawn[0]))["claims"]
+            for state in orjson.loads(known_json(ledger, topic, drawn[0]))["claims"]
         ]
         with closing(
             Floor(ledgers.directory / f"{shape.name}.floor", shape.topics, states)
         ) as floor:
             ways: dict[str, Callable[[Asked], object]] = {
-                "json": lambda asked: _known_json(ledger, topic, asked),
+                "json": lambda asked: known_json(ledger, topic, asked),
                 "typed": lambda asked: _known(ledger, topic, asked),
                 "floor": lambda asked: floor.fetch(topic),
             }
-            spreads = _in_turn(ways, drawn)
-        spreads |= _in_turn(
+            spreads = in_turn(ways, drawn)
+        spreads |= in_turn(
             {"last words": replay.last_words, "rule": replay.by_rule}, drawn[:replays]
         )
     claims, size = (sum(some) / _SIZED for some in zip(*sizes, strict=True))
@@ -250,9 +251,10 @@ def _size(answer: bytes) -> tuple[int, int]:
     return len(orjson.loads(answer)["claims"]), len(answer)
 
 
-def _in_turn(
-    ways: dict[str, Callable[[Asked], object]], drawn: list[Asked]
+def in_turn(
+    ways: Mapping[str, Callable[[Asked], object]], drawn: list[Asked]
 ) -> dict[str, Spread]:
+    """Ask every way at each point, and return how long each took."""
     taken: dict[str, list[float]] = {way: [] for way in ways}
     for asked in drawn[-min(_WARM_UP, len(drawn) // 2) :]:
         for answer in ways.values():

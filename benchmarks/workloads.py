@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
+import dateline
+from benchmarks.servers import Postgres
 from dateline.domain.events import AnyEvent, parse_event
 from dateline.jsonl import import_file
 
@@ -229,8 +231,17 @@ def events(shape: Shape, *, seed: int = 1) -> Iterator[AnyEvent]:
 class Ledgers:
     """The ledgers and files of one run, made when they are first asked for."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, postgres: Postgres | None = None) -> None:
         self.directory = directory
+        self.postgres = postgres
+        self._copied: set[Shape] = set()
+
+    def places(self, name: str) -> dict[str, str]:
+        """Return where a new ledger may be made on each store that there is."""
+        places = {"SQLite": str(self.directory / f"{name}.dateline")}
+        if self.postgres is not None:
+            places["PostgreSQL"] = self.postgres.target(name)
+        return places
 
     def jsonl(self, shape: Shape) -> Path:
         """Return a file with a workload's lines."""
@@ -250,3 +261,12 @@ class Ledgers:
                     str(path), file, name=path.stem, keep_recorded_at=True, clock=clock
                 )
         return path
+
+    def on_postgres(self, shape: Shape) -> str:
+        """Return the name of a schema with the same ledger, events and all."""
+        assert self.postgres is not None
+        if shape not in self._copied:
+            with dateline.open(self.ledger(shape), clock=clock) as ledger:
+                ledger.backup(self.postgres.target(shape.name))
+            self._copied.add(shape)
+        return shape.name
