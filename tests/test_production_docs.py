@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.servers import programs
 from tests.jetstream.servers import free_ports
 from tests.services import has_command, require
 from tests.test_docs import ON_A_SERVER, Stage, examples, name_of, unexecuted
@@ -40,10 +41,9 @@ class ServerStage(Stage):
 
     Args:
         servers: a folder of their owner's.
-        programs: the folder of PostgreSQL's own programs.
     """
 
-    def __init__(self, folder: Path, servers: Path, programs: Path) -> None:
+    def __init__(self, folder: Path, servers: Path) -> None:
         super().__init__(folder)
         self._servers = servers
         ports = free_ports(len(DATABASE_PORTS) + len(API_PORTS))
@@ -51,8 +51,9 @@ class ServerStage(Stage):
         self.port = here[API_PORTS[0]]
         self.stands_for = {SERVERS: str(servers), **here}
         self._write_sudo()
+        installed = (programs() / "initdb").resolve().parent  # the path may have links
         self.environment |= {
-            "PATH": f"{folder}:{programs}:{self.environment['PATH']}",
+            "PATH": f"{folder}:{installed}:{self.environment['PATH']}",
             "HOME": str(folder),
             "DATELINE_PORT": self.port,
             "PGHOST": str(servers),
@@ -97,10 +98,7 @@ class ServerStage(Stage):
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[ServerStage]:
     """A stage with a server, where the owner of its servers can reach it."""
-    programs = _programs()
-    require("PostgreSQL's server", programs is not None)
     require("psql and curl", has_command("psql", "curl"))
-    assert programs is not None
     with tempfile.TemporaryDirectory(prefix="dateline-pages-") as name:
         desk, servers = Path(name, "desk"), Path(name, "servers")
         desk.mkdir()
@@ -108,22 +106,12 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[ServerStage]:
         if os.geteuid() == 0:
             os.chmod(name, 0o755)
             shutil.chown(servers, SUPERUSER, SUPERUSER)
-        stage = ServerStage(desk, servers, programs)
+        stage = ServerStage(desk, servers)
         for variable in ("PGHOST", "PGPORT", "PGPASSFILE"):
             monkeypatch.setenv(variable, stage.environment[variable])
         with contextlib.closing(stage):
             stage.start()
             yield stage
-
-
-def _programs() -> Path | None:
-    """Return the folder of the newest server's programs that are there."""
-    on_path = shutil.which("pg_ctl")
-    if on_path is not None:
-        return Path(on_path).resolve().parent
-    installed = Path("/usr/lib/postgresql").glob("*/bin/pg_ctl")
-    newest = max(installed, key=lambda path: int(path.parts[-3]), default=None)
-    return newest and newest.parent
 
 
 @pytest.mark.slow
