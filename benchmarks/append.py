@@ -1,12 +1,14 @@
-"""Recording events, beside the event store's bare recorder.
+"""Recording events, beside the event store's bare recorder, and beside itself.
 
 The bare recorder stores the same bytes on the same streams in a file of its own, with
-the same durability; it decides nothing, chains nothing and keeps no rows. The two
-take turns, so that both meet the same disk.
+the same durability; it decides nothing, chains nothing and keeps no rows. Group commit
+is held against the same threads with a transaction for each event, on each store. What
+is compared takes turns, so that it meets the same disk.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from itertools import islice
@@ -31,6 +33,12 @@ ONE_AIM = 0.6
 MANY_AIM = 0.25
 MANY = 1_000
 
+THREADS = 64
+GROUP_AIM = 4.0
+ROUND = 10 * THREADS
+"""Events recorded each way before the next has its turn."""
+ROUNDS = 4
+
 
 class Turn(NamedTuple):
     """What a store took for its turns, and for how many events."""
@@ -44,7 +52,13 @@ class Turn(NamedTuple):
 
 
 def measure(ledgers: Ledgers, *, singles: int, batches: int) -> Iterator[Figure]:
-    """Measure commits of one event, then of a thousand."""
+    """Measure commits of one event, of a thousand, and of whatever waits."""
+    yield from _beside_bare(ledgers, singles, batches)
+    for store, place in ledgers.places("group").items():
+        yield _grouped(store, place)
+
+
+def _beside_bare(ledgers: Ledgers, singles: int, batches: int) -> Iterator[Figure]:
     wanted = SEEDED + singles + batches * MANY
     news = list(islice(events(SHAPE, seed=3), wanted))
     stored = _as_stored(news)
@@ -78,6 +92,83 @@ def measure(ledgers: Ledgers, *, singles: int, batches: int) -> Iterator[Figure]
                 f"≥ {aim:g}",
                 ratio >= aim,
             )
+
+
+def _grouped(store: str, place: str) -> Figure:
+    """Measure many threads that record, together and in transactions of their own."""
+    with dateline.open(place, clock=clock) as ledger:
+
+        def by_itself(event: AnyEvent) -> None:
+            with ledger.recording() as batch:
+                batch.add(event)
+
+        ways: Sequence[tuple[Callable[[AnyEvent], object], int]] = (
+            (ledger.record, THREADS),
+            (by_itself, THREADS),
+            (ledger.record, 1),
+        )
+        seconds: tuple[list[float], ...] = [], [], []
+        recorded = ROUNDS * ROUND
+        news = events(SHAPE, seed=3)
+        ledger.record(*islice(news, SEEDED))
+        rest = list(islice(news, len(ways) * recorded))
+        claims = _claims_of(rest)
+        for turn, at in enumerate(range(0, len(rest), ROUND)):
+            record, threads = ways[turn % len(ways)]
+            shares = _shares(rest[at : at + ROUND], claims, threads)
+            taken = timed(partial(_in_threads, record, shares))
+            seconds[turn % len(ways)].append(taken)
+        grouped, apart, alone = (Turn(one, recorded) for one in seconds)
+    ratio = grouped.rate / apart.rate
+    return Figure(
+        f"record, {THREADS} threads, group commit, {store}",
+        f"{ratio:.1f} times",
+        f"{grouped.rate:,.0f} against {apart.rate:,.0f} events/s with a transaction "
+        f"for each event; one thread: {alone.rate:,.0f}",
+        f"≥ {GROUP_AIM:g}",
+        ratio >= GROUP_AIM,
+    )
+
+
+def _claims_of(news: Iterable[AnyEvent]) -> dict[int, str]:
+    """Return the claim that each event is about, if it is about one."""
+    claims: dict[int, str] = {}
+    by_statement: dict[str, str] = {}
+    for event in news:
+        cited = by_statement.get(getattr(event, "event", ""), "")
+        claims[id(event)] = claim = getattr(event, "claim", cited)
+        if event.id is not None:
+            by_statement[event.id] = claim
+    return claims
+
+
+def _shares(
+    part: Sequence[AnyEvent], claims: dict[int, str], threads: int
+) -> list[list[AnyEvent]]:
+    """Share out events among threads; those of a claim stay together, in order."""
+    shares: list[list[AnyEvent]] = [[] for _ in range(threads)]
+    numbers: dict[str, int] = {}
+    for event in part:
+        number = numbers.setdefault(claims[id(event)], len(numbers))
+        shares[number % threads].append(event)
+    return shares
+
+
+def _in_threads(
+    record: Callable[[AnyEvent], object], shares: Sequence[Sequence[AnyEvent]]
+) -> None:
+    def work(share: Sequence[AnyEvent]) -> None:
+        for event in share:
+            record(event)
+        done.append(len(share))
+
+    done: list[int] = []
+    threads = [threading.Thread(target=work, args=(share,)) for share in shares]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(done) == sum(map(len, shares)), "an event was refused"
 
 
 def _in_turn(

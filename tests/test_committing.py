@@ -439,10 +439,12 @@ def test_a_fault_of_the_database_is_everybodys_and_met_once(
         recorders = Recorders(ledger)
         with closing(sqlite3.connect(target, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            with within(8), ledger.commands.alone():
+            transactions = Transactions(ledger)
+            with ledger.commands.alone():
                 for number in range(20):
                     recorders.start(opened(f"t{number}"))
             outcomes = recorders.join()
+        assert transactions.count == 1
         assert {outcome.code for outcome in outcomes} == {"ledger_locked"}
         assert len({id(outcome) for outcome in outcomes}) == len(outcomes)
         assert ledger.position == 1
