@@ -21,6 +21,7 @@ from benchmarks import (
     fanout,
     following,
     graphql,
+    processes,
     rectangles,
     rest,
     upkeep,
@@ -53,7 +54,7 @@ USUAL = Scale(
     *(400, 2_000, 10, 100, 1_000, 200),
 )
 READERS = 1, 100, 1_000
-ON_POSTGRES = ("rectangles",)
+ON_POSTGRES = "rectangles", "processes"
 """Parts of which nothing is left without it."""
 
 LARGE = USUAL._replace(shapes=list(SHAPES))
@@ -117,7 +118,10 @@ def _parts(
             asof.measure, ledgers, scale.shapes, scale.deep, count=scale.points
         ),
         "rectangles": partial(
-            rectangles.measure, ledgers, scale.shapes[:2], count=scale.points
+            rectangles.measure,
+            ledgers,
+            [*scale.shapes[:2], rectangles.DEEP],
+            count=scale.points,
         ),
         "upkeep": partial(upkeep.measure, ledgers, scale.shapes),
         "following": partial(following.measure, ledgers, count=scale.followed),
@@ -125,6 +129,9 @@ def _parts(
         "graphql": partial(graphql.measure, ledgers, count=scale.queried),
         "fanout": partial(
             fanout.measure, ledgers, readers=READERS, count=scale.followed
+        ),
+        "processes": partial(
+            processes.measure, ledgers, count=scale.followed, written=scale.singles // 4
         ),
     }
 

@@ -11,7 +11,7 @@ import random
 import resource
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from multiprocessing.connection import Connection
@@ -65,7 +65,7 @@ def _delays(directory: Path, serve: object, readers: int, count: int) -> list[fl
         server = _SPAWN.Process(target=serve, args=(path, listening), daemon=True)  # type: ignore[arg-type]
         server.start()
         here, there = _SPAWN.Pipe()
-        reading = _SPAWN.Process(target=_read, args=(port, readers, count, there))
+        reading = _SPAWN.Process(target=read, args=([port] * readers, count, there))
         reading.start()
         here.recv()
         chance = random.Random(5)
@@ -152,18 +152,19 @@ class _Reader(asyncio.Protocol):
             self.times += [time.monotonic_ns()] * arrived
 
 
-def _read(port: int, readers: int, count: int, there: Connection) -> None:
+def read(ports: Sequence[int], count: int, there: Connection) -> None:
+    """Follow over each of the ports; send when events arrived at each reader."""
     _many_files()
-    asyncio.run(_read_all(port, readers, count, there))
+    asyncio.run(_read_all(ports, count, there))
 
 
-async def _read_all(port: int, readers: int, count: int, there: Connection) -> None:
+async def _read_all(ports: Sequence[int], count: int, there: Connection) -> None:
     loop = asyncio.get_running_loop()
     reading = []
-    for _ in range(readers):
+    for port in ports:
         _, reader = await loop.create_connection(_Reader, "127.0.0.1", port)
         reading.append(reader)
-    await asyncio.sleep(_SETTLE_SECONDS + readers / 500)
+    await asyncio.sleep(_SETTLE_SECONDS + len(ports) / 500)
     there.send("following")
     while any(len(reader.times) < count for reader in reading):
         await asyncio.sleep(0.1)

@@ -39,6 +39,7 @@ from dateline.projections.steps import IGNORE
 from dateline.projections.store import OPEN_END
 
 DEEP = Shape(1, 100, 12)
+"""Claims with longer histories."""
 
 _CHECKED_POINTS = 10
 _REPLAYS = 20
@@ -301,8 +302,8 @@ def _check(
 
 
 def measure(ledgers: Ledgers, shapes: list[Shape], *, count: int) -> Iterator[Figure]:
-    """Measure growing ledgers, and a topic whose claims have longer histories."""
-    for shape in [*shapes, DEEP]:
+    """Measure ledgers of several shapes."""
+    for shape in shapes:
         spreads, sizes = ask(ledgers, shape, count=count)
         rows, floor = spreads["rows"].p50, spreads["floor"].p50
         yield Figure(

@@ -16,6 +16,7 @@ from time import perf_counter
 from typing import NamedTuple
 from urllib.parse import urlencode
 
+import orjson
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -26,7 +27,14 @@ from starlette.types import ASGIApp
 import dateline
 from benchmarks.asof import points
 from benchmarks.report import Figure
-from benchmarks.workloads import CLAIMS_OF_A_TOPIC, Ledgers, Shape, clock, topic_of
+from benchmarks.workloads import (
+    CLAIMS_OF_A_TOPIC,
+    Ledgers,
+    Line,
+    Shape,
+    clock,
+    topic_of,
+)
 from dateline.api import Settings, create_app
 
 AIM = 0.5
@@ -56,8 +64,8 @@ def measure(ledgers: Ledgers, shape: Shape, *, count: int) -> Iterator[Figure]:
     same = [_question(asked[1].on, None)]
     pinned = [_question(asked[1].on, head)]
     with _serving(_serve, str(path)) as port:
-        answer = _answer(port, same[0])
-        size = len(_answer(port, varied[1])[1])
+        answer = answer_of(port, same[0])
+        size = len(answer_of(port, varied[1])[1])
         tagged = [
             _request(_url(asked[1].on, None), f"If-None-Match: {_tag(answer[0])}")
         ]
@@ -76,9 +84,9 @@ def _figure(
     what: str, port: int, requests: Requests, beside: int, floor: Requests, count: int
 ) -> Figure:
     """Ask both in turn, so that what else the machine does is shared."""
-    _rate(port, requests, count), _rate(beside, floor, count)
+    send_all(port, requests, count), send_all(beside, floor, count)
     rounds = [
-        (_rate(port, requests, count), _rate(beside, floor, count))
+        (send_all(port, requests, count), send_all(beside, floor, count))
         for _ in range(_ROUNDS)
     ]
     found = median(ours.requests for ours, _ in rounds)
@@ -114,8 +122,23 @@ def _request(url: str, *headers: str) -> bytes:
     return "\r\n".join(lines).encode()
 
 
+def posted(event: Line) -> bytes:
+    """Return the request that records an event."""
+    body = orjson.dumps(event)
+    lines = [
+        "POST /v1/events HTTP/1.1",
+        "Host: 127.0.0.1",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
 def _tag(head: bytes) -> str:
     return head.partition(b"\r\netag: ")[2].partition(b"\r\n")[0].decode()
+
+
+METRICS = _request("/metrics")
 
 
 # --- servers ------------------------------------------------------------------------
@@ -160,7 +183,7 @@ def _run(app: ASGIApp, listening: socket.socket) -> None:
 # --- the client ---------------------------------------------------------------------
 
 
-def _answer(port: int, request: bytes) -> tuple[bytes, bytes]:
+def answer_of(port: int, request: bytes) -> tuple[bytes, bytes]:
     """Return the head and the body of one answer."""
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.sendall(request)
@@ -179,17 +202,21 @@ def _length(head: bytes) -> int:
     return int(length or b"0")
 
 
-def _rate(port: int, requests: Requests, count: int) -> Rate:
-    return asyncio.run(_ask_all(port, requests, count))
+def send_all(
+    port: int, requests: Requests, count: int, *, connections: int = _CONNECTIONS
+) -> Rate:
+    """Send ``count`` requests over several connections, one at a time on each."""
+    return asyncio.run(_send_all(port, requests, count, connections))
 
 
-async def _ask_all(port: int, requests: Requests, count: int) -> Rate:
-    """Ask ``count`` questions over several connections, one at a time on each."""
+async def _send_all(
+    port: int, requests: Requests, count: int, connections: int
+) -> Rate:
     loop = asyncio.get_running_loop()
     asking = [requests[number % len(requests)] for number in range(count)]
     done = loop.create_future()
     callers = []
-    for _ in range(_CONNECTIONS):
+    for _ in range(connections):
         _, caller = await loop.create_connection(
             lambda: _Caller(asking, done), "127.0.0.1", port
         )
@@ -229,7 +256,7 @@ class _Caller(asyncio.Protocol):
             head, end, body = self._head.partition(b"\r\n\r\n")
             if not end:
                 return
-            assert head.startswith((b"HTTP/1.1 200", b"HTTP/1.1 304")), head
+            assert head.startswith((b"HTTP/1.1 20", b"HTTP/1.1 304")), head + body
             self._head = b""
             self.size = _length(head)
             self._left = self.size - len(body)

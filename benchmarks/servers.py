@@ -1,8 +1,14 @@
-"""Servers that some parts are measured on: PostgreSQL, if it is there."""
+"""Servers that some parts are measured on: PostgreSQL that is there, a NATS of ours."""
 
 import os
+import shutil
+import socket
+import subprocess
+import time
 import uuid
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -16,6 +22,7 @@ POSTGRES = os.environ.get(
 """The database that is measured on, unless another is named."""
 
 _WAIT_SECONDS = 3
+_START_SECONDS = 60
 
 
 class Postgres:
@@ -80,3 +87,49 @@ class Postgres:
             for schema in self._made:
                 statement = SQL("DROP SCHEMA IF EXISTS {} CASCADE")
                 connection.execute(statement.format(Identifier(schema)))
+
+
+# --- NATS, and ports ----------------------------------------------------------------
+
+
+def has_nats() -> bool:
+    """Tell whether there is a nats-server to run."""
+    return shutil.which("nats-server") is not None
+
+
+@contextmanager
+def private_nats(folder: Path) -> Iterator[str]:
+    """Run a NATS server with JetStream of one's own; give its URL."""
+    folder.mkdir()
+    port = free_port()
+    settings = folder / "nats.conf"
+    settings.write_text(
+        f'listen: "127.0.0.1:{port}"\njetstream {{ store_dir: "{folder}" }}\n'
+    )
+    server = subprocess.Popen(
+        ["nats-server", "-c", settings, "-l", folder / "nats.log"]
+    )
+    try:
+        listening(port)
+        yield f"nats://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+def listening(port: int) -> None:
+    """Wait until somebody listens on a port of this machine."""
+    until = time.monotonic() + _START_SECONDS
+    while True:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            return
+        assert time.monotonic() < until, f"nothing listens on port {port}"
+        time.sleep(0.02)

@@ -75,6 +75,14 @@ def topic_of(number: int) -> str:
     return f"topic-{number:03}"
 
 
+def claim_of(topic: int, number: int) -> str:
+    return f"claim-{topic:03}-{number:03}"
+
+
+def source_of(number: int) -> str:
+    return f"source-{number:02}"
+
+
 # --- lines ------------------------------------------------------------------------
 
 
@@ -115,10 +123,10 @@ class _Desk:
 
     def _openings(self) -> Iterator[Line]:
         for number in range(SOURCES):
-            line: Line = {"type": "SourceRegistered", "source": f"source-{number:02}"}
+            line: Line = {"type": "SourceRegistered", "source": source_of(number)}
             line["name"] = self._text(2, 4)
             if number >= 10 and number % 3 == 0:
-                line["principal"] = f"source-{number % 10:02}"
+                line["principal"] = source_of(number % 10)
             yield line
         for number in range(self._shape.topics):
             yield {
@@ -127,14 +135,14 @@ class _Desk:
                 "title": self._text(2, 4),
             }
         claims = [
-            (topic_of(topic), f"claim-{topic:03}-{number:03}")
+            (topic_of(topic), claim_of(topic, number))
             for topic in range(self._shape.topics)
             for number in range(self._shape.claims)
         ]
         self._random.shuffle(claims)
         for topic, claim in claims:
             spoken = self._random.sample(range(SOURCES), self._shape.sources_of_a_claim)
-            self._speakers[claim] = [f"source-{number:02}" for number in spoken]
+            self._speakers[claim] = [source_of(number) for number in spoken]
             yield {
                 "type": "ClaimFramed",
                 "claim": claim,
