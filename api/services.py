@@ -101,21 +101,29 @@ class Services:
             except asyncio.CancelledError:
                 await asyncio.wait([done])
                 if not self.hub.is_closing:
+                    done.exception()  # seen to, so that nobody is warned of it
                     raise
+                done.result()
             finally:
                 self.recorded(time.perf_counter() - began)
 
     async def _pump(self) -> None:
         """Record for all who wait, a thread call for each group, until nobody does."""
+        commands = self.ledger.commands
         try:
             while self._waiting:
-                await to_thread.run_sync(self.ledger.commands.pump, limiter=self._pumps)
+                await to_thread.run_sync(commands.pump, limiter=self._pumps)
                 waiting, self._waiting = self._waiting, []
                 for command, done in waiting:
                     if command.is_done:
                         done.set_result(None)
                     else:
                         self._waiting.append((command, done))
+        except Exception as error:  # no thread, say: nobody may wait for ever
+            waiting, self._waiting = self._waiting, []
+            for command, done in waiting:
+                commands.withdraw(command)
+                done.set_exception(error)
         finally:
             self._pumping = None
 

@@ -237,7 +237,7 @@ class Ledger:
     # --- recording ----------------------------------------------------------------
 
     def record(self, *events: Event, idempotency_key: str | None = None) -> Receipt:
-        """Record events in one transaction: all of them, or none.
+        """Record events together: all of them, or none.
 
         What is in force already is answered with where it stands. The events are
         durable when this returns.
@@ -249,6 +249,7 @@ class Ledger:
 
         Raises:
             DatelineError: the first event that cannot be taken, named by ``item``.
+            Overloaded: too many calls wait already.
         """
         command = command_of(self, events, idempotency_key)
         self.commands.record(command)
@@ -265,7 +266,10 @@ class Ledger:
         return str(uuid.uuid5(_RETRY_NAMESPACE, name))
 
     def recording(self) -> AbstractContextManager[Recording]:
-        """Open a transaction to record events in one by one; see :meth:`record`."""
+        """Open a transaction to record events in one by one; see :meth:`record`.
+
+        Other threads wait for its end, in turn; this one must not record otherwise.
+        """
         return self.commands.recording()
 
     # --- asking -------------------------------------------------------------------

@@ -99,6 +99,7 @@ class Command(_Turn):
 
     def check(self) -> None:
         """Raise what kept a command that is done from being recorded."""
+        assert self.is_done
         try:
             if self._error is not None:
                 raise self._error
@@ -215,6 +216,10 @@ class Committing:
             Overloaded: too much waits already.
         """
         self._queue(command, None)
+
+    def withdraw(self, command: Command) -> None:
+        """Give up a command that was handed in; it may be under way already."""
+        self._leave(command)
 
     def pump(self) -> None:
         """Have everything done that waits by now."""

@@ -33,6 +33,7 @@ from dateline.projections.committing import Command
 from dateline.projections.postgres.store import discard
 from dateline.projections.recording import Recording
 from dateline.projections.store import Cursor
+from tests.api.ops.asking import asking
 from tests.api.serving import serving
 from tests.builders import (
     Clock,
@@ -264,6 +265,20 @@ def test_a_group_is_bounded_in_commands_and_in_events(ledger: Ledger) -> None:
     assert positions == sorted(positions)
     assert positions[-1] == ledger.position
     ledger.verify()
+
+
+def test_what_comes_while_another_process_writes_goes_along(tmp_path: Path) -> None:
+    target = tmp_path / "war.dateline"
+    with dateline.open(target) as ledger:
+        transactions = Transactions(ledger)
+        recorders = Recorders(ledger)
+        with closing(sqlite3.connect(target, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            for number in range(10):
+                recorders.start(opened(f"t{number}"))
+            other.execute("COMMIT")
+            assert [receipt.position for receipt in recorders.join()] == [*range(2, 12)]
+        assert transactions.count == 1
 
 
 def test_a_command_that_brings_nothing_new_stands_where_it_stood(
@@ -770,12 +785,14 @@ def test_a_log_that_went_back_is_noticed(tmp_path: Path, grown: int) -> None:
 # --- a server -------------------------------------------------------------------------
 
 
+IN_JSON = {"Content-Type": "application/json"}
+
+
 async def posted(url: str, bodies: Sequence[bytes]) -> list[httpx.Response]:
     """Post bodies, all at once; return the answers in the same order."""
     limits = httpx.Limits(max_connections=len(bodies))
-    headers = {"Content-Type": "application/json"}
     async with httpx.AsyncClient(
-        base_url=url, limits=limits, timeout=PATIENCE_SECONDS, headers=headers
+        base_url=url, limits=limits, timeout=PATIENCE_SECONDS, headers=IN_JSON
     ) as client:
         return await asyncio.gather(
             *(client.post("/v1/events", content=body) for body in bodies)
@@ -832,6 +849,25 @@ def test_a_server_records_for_all_who_wait_with_one_thread(ledger: Ledger) -> No
     moments = [recorded_at for _, recorded_at in by_position]
     assert moments == sorted(set(moments))
     ledger.verify()
+
+
+def test_a_server_without_a_thread_to_spare_fails_and_goes_on(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands = ledger.commands
+    pump = commands.pump
+
+    def fail() -> None:
+        monkeypatch.setattr(commands, "pump", pump)
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(commands, "pump", fail)
+    event = orjson.dumps(flat(opened("t")))
+    with asking(ledger) as client:
+        response = client.post("/v1/events", content=event, headers=IN_JSON)
+        assert (response.status_code, ledger.position) == (500, 1)
+        response = client.post("/v1/events", content=event, headers=IN_JSON)
+        assert (response.status_code, ledger.position) == (201, 2)
 
 
 def test_a_server_that_is_overloaded_says_so(
