@@ -17,10 +17,18 @@ from pathlib import Path
 
 import pytest
 
+from dateline.projections.postgres.schema import MIGRATIONS
 from tests.faults.servers import programs
 from tests.jetstream.servers import free_ports
 from tests.services import has_command, require
-from tests.test_docs import ON_A_SERVER, Stage, examples, name_of, unexecuted
+from tests.test_docs import (
+    ON_A_SERVER,
+    REFERENCE,
+    Stage,
+    examples,
+    name_of,
+    unexecuted,
+)
 
 SERVERS = "/srv/pg"
 DATABASE_PORTS = ("5432", "5433", "5434", "5435")
@@ -128,3 +136,9 @@ def test_almost_every_block_is_run() -> None:
 
     assert left_out.keys() <= UNEXECUTED.keys(), left_out
     assert all(count <= UNEXECUTED[info] for info, count in left_out.items()), left_out
+
+
+def test_the_page_of_storage_has_the_version_of_the_schema() -> None:
+    page = (REFERENCE / "storage.md").read_text(encoding="utf-8")
+
+    assert f"its one row, {len(MIGRATIONS)} by now" in page
