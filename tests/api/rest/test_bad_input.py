@@ -310,8 +310,7 @@ def test_a_ledger_that_cannot_be_written_is_not_the_callers_fault(
             raise error
 
         with asking(ledger) as rest, monkeypatch.context() as patch:
-            patch.setattr(ledger, "record", fail)
-            patch.setattr(ledger, "recording", fail)
+            patch.setattr(ledger._store, "writing", fail)
             for type, query in ((JSON, ""), (NDJSON, ""), (NDJSON, "?atomic=false")):
                 response = rest.post(orjson.dumps(TOPIC), type, query)
                 problem = refusal(response, status)
