@@ -67,7 +67,7 @@ class _Turn:
         self.gate.acquire()
 
     def wake(self) -> None:
-        """Let the thread that waits look up."""
+        """Let the thread that waits look up, unless it is about to."""
         if self.gate.locked():
             self.gate.release()
 
@@ -100,11 +100,10 @@ class Command(_Turn):
     def check(self) -> None:
         """Raise what kept a command that is done from being recorded."""
         assert self.is_done
-        try:
-            if self._error is not None:
-                raise self._error
-        finally:
-            del self  # or the error would keep itself alive through this frame
+        if isinstance(self._error, errors.DatelineError):
+            raise _like(self._error)
+        if self._error is not None:
+            raise self._error
 
     def receipt(self) -> Receipt:
         """Return what a whole command that is done did, or raise what kept it."""
@@ -406,14 +405,13 @@ class Committing:
 
 
 def _fail(commands: Sequence[Command], error: Exception) -> None:
-    """Let commands fail with an error, each with one of its own to raise."""
     for command in commands:
         if not command.is_done:
-            command.fail(error if command is commands[-1] else _like(error))
+            command.fail(error)
 
 
-def _like(error: Exception) -> Exception:
-    """Return an equal error: of one that several threads raise the traces mix."""
+def _like(error: errors.DatelineError) -> errors.DatelineError:
+    """Return an equal error to raise: one is told to many, and kept by a command."""
     kind = type(error)
     twin = kind.__new__(kind, *error.args)
     vars(twin).update(vars(error))
