@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 from anyio import CapacityLimiter, to_thread
 
-from dateline.api.tail import Asked, Live, Tail, live_of
+from dateline.api.tail import Asked, Followed, Live, Tail, live_of
 from dateline.cursors import Place
 from dateline.domain.answers import Change
 from dateline.domain.errors import DatelineError, LedgerClosed
-from dateline.domain.recorded import LogEntry
+from dateline.domain.recorded import LogEntry, Mark
 from dateline.domain.rule import Policy
 from dateline.ledger import Ledger
 from dateline.projections.feed import EVERYTHING, EventFilter
@@ -56,7 +56,7 @@ class Stretch(NamedTuple):
     """Wanted events in order, how far they reach, and where the log ends."""
 
     live: Sequence[Live]
-    upto: int
+    reached: Mark
     head: int
 
 
@@ -68,12 +68,19 @@ class Hub:
         heartbeat_seconds: after so long without anything wanted a reader is told how
             far it has come.
         ring_events: how many recent events are kept, at least.
+        feed: what the tail follows; default: the ledger itself.
     """
 
     def __init__(
-        self, ledger: Ledger, *, heartbeat_seconds: float, ring_events: int
+        self,
+        ledger: Ledger,
+        *,
+        heartbeat_seconds: float,
+        ring_events: int,
+        feed: Followed | None = None,
     ) -> None:
         self._ledger = ledger
+        self._feed = feed or ledger.feed
         self._heartbeat_seconds = heartbeat_seconds
         self._ring_events = ring_events
         self._catching_up = CapacityLimiter(CATCHING_UP)
@@ -98,10 +105,11 @@ class Hub:
         """Yield the wanted events after a place, and heartbeats, until the hub closes.
 
         Raises:
+            HistoryLost: the ledger no longer has what the reader has read.
             LedgerFault: the ledger could not be read.
         """
         pulse = _Pulse(self._heartbeat_seconds)
-        async with aclosing(self._follow(wanted, after.position, pulse)) as stretches:
+        async with aclosing(self._follow(wanted, after.mark, pulse)) as stretches:
             async for stretch in stretches:
                 for live in stretch.live:
                     yield Delivered(live.entry, live.cursor, stretch.head)
@@ -109,7 +117,7 @@ class Hub:
                     pulse.reset()
                 elif pulse.is_due:
                     pulse.reset()
-                    yield Heartbeat(self._ledger.cursor(stretch.upto), stretch.head)
+                    yield Heartbeat(self._ledger.cursor(stretch.reached), stretch.head)
 
     async def changes(
         self, topic: str | None, policy: Policy, after: Place
@@ -120,9 +128,14 @@ class Hub:
         far end of public time.
 
         Raises:
+            HistoryLost: the ledger no longer has what the reader has read.
             LedgerFault: the ledger could not be read.
         """
-        begin = after.position - (after.claim is not None)
+        begin = after.mark
+        if after.claim is not None:  # the event there is told of in part
+            begin = await to_thread.run_sync(
+                self._ledger.feed.mark, after.position - 1, limiter=self._catching_up
+            )
         passed = after.position, after.claim or ""
         pulse = _Pulse(self._heartbeat_seconds)
         async with aclosing(
@@ -134,26 +147,26 @@ class Hub:
                         if (changed.position, changed.change.id) > passed:
                             pulse.reset()
                             yield changed
-                if pulse.is_due and stretch.upto >= after.position:
+                if pulse.is_due and stretch.reached.position >= after.position:
                     pulse.reset()
-                    yield Heartbeat(self._ledger.cursor(stretch.upto), stretch.head)
+                    yield Heartbeat(self._ledger.cursor(stretch.reached), stretch.head)
 
     async def _changed(
         self, stretch: Stretch, live: Live, asked: Asked
     ) -> list[Changed]:
         """Return what an event changed; the last one's cursor says all were told."""
-        position = live.entry.position
+        mark = live.entry.mark
         changes = await self._reckon(stretch.live, live, asked)
-        cursors = [self._ledger.cursor(position, change.id) for change in changes[:-1]]
+        cursors = [self._ledger.cursor(mark, change.id) for change in changes[:-1]]
         return [
-            Changed(change, position, cursor, stretch.head)
+            Changed(change, mark.position, cursor, stretch.head)
             for change, cursor in zip(changes, [*cursors, live.cursor], strict=False)
         ]
 
     async def _follow(
         self,
         wanted: EventFilter,
-        position: int,
+        reached: Mark,
         pulse: "_Pulse",
         *,
         facets: bool = False,
@@ -162,22 +175,23 @@ class Hub:
         tail = self._join()
         try:
             while not (self.is_closing or tail.is_closed):
-                live = tail.after(position)
+                live = tail.after(reached)
                 if live is None:
-                    stretch = await self._read(tail, wanted, position, facets=facets)
+                    stretch = await self._read(tail, wanted, reached, facets=facets)
                 elif live:
                     admitted = [
                         one for one in live if wanted.admits(one.entry, one.facets)
                     ]
-                    upto = live[-1].entry.position
-                    stretch = Stretch(admitted, upto, tail.position)
+                    stretch = Stretch(admitted, live[-1].entry.mark, tail.position)
                 elif pulse.is_due:
-                    stretch = Stretch((), position, tail.position)
+                    stretch = Stretch((), reached, tail.position)
                 else:
                     await tail.wait(pulse.due_at)
                     continue
-                position = stretch.upto
+                reached = stretch.reached
                 yield stretch
+            if tail.failure is not None:
+                raise tail.failure.with_traceback(None)
         except LedgerClosed:
             return
         finally:
@@ -187,6 +201,7 @@ class Hub:
         if self._tail is None or self._tail.is_closed:
             self._tail = Tail(
                 self._ledger,
+                self._feed,
                 heartbeat_seconds=self._heartbeat_seconds,
                 ring_events=self._ring_events,
             )
@@ -199,16 +214,16 @@ class Hub:
             tail.close()
 
     async def _read(
-        self, tail: Tail, wanted: EventFilter, position: int, *, facets: bool
+        self, tail: Tail, wanted: EventFilter, reached: Mark, *, facets: bool
     ) -> Stretch:
         """Read the next stretch from the ledger, up to where the tail is."""
         await tail.started()
 
         def read() -> Stretch:
             page = self._ledger.feed.page(
-                wanted, after=position, upto=tail.position, facets=facets
+                wanted, after=reached, upto=tail.position, facets=facets
             )
-            return Stretch(live_of(self._ledger, page), page.upto, tail.position)
+            return Stretch(live_of(self._ledger, page), page.reached, tail.position)
 
         return await to_thread.run_sync(
             read, limiter=self._catching_up, abandon_on_cancel=True

@@ -41,6 +41,7 @@ STATUSES: dict[type[DatelineError], int] = {
     errors.LedgerFault: 500,
     errors.LedgerUnavailable: 503,
     errors.LedgerReplaced: 503,
+    errors.HistoryLost: 503,
     errors.LedgerLocked: 503,
     errors.Overloaded: 503,
     errors.LedgerReadOnly: 503,

@@ -13,13 +13,19 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from logging import getLogger
+from typing import Protocol
 
 from dateline.domain.answers import Change
-from dateline.domain.errors import DatelineError, LedgerClosed
-from dateline.domain.recorded import LogEntry
+from dateline.domain.errors import (
+    DatelineError,
+    HistoryLost,
+    LedgerClosed,
+    LedgerReplaced,
+)
+from dateline.domain.recorded import BEGINNING, LogEntry, Mark
 from dateline.domain.rule import Policy
 from dateline.ledger import Ledger
-from dateline.projections.feed import EVERYTHING, Facets, Page
+from dateline.projections.feed import EVERYTHING, EventFilter, Facets, Page
 
 AT_ONCE = 256
 """Events that a reader takes from the ring before it looks again."""
@@ -49,8 +55,7 @@ class Live:
 def live_of(ledger: Ledger, page: Page) -> list[Live]:
     """Return the events of a stretch of the log, with their cursors."""
     return [
-        Live(entry, facets, ledger.cursor(entry.position))
-        for entry, facets in page.told
+        Live(entry, facets, ledger.cursor(entry.mark)) for entry, facets in page.told
     ]
 
 
@@ -59,17 +64,40 @@ def _settle(waiter: asyncio.Future[None]) -> None:
         waiter.set_result(None)
 
 
+class Followed(Protocol):
+    """What a tail follows: the ledger's own feed, or what stands in for it."""
+
+    def mark(self) -> Mark: ...
+    def head(self) -> int: ...
+    def wait(self, position: int, timeout: float) -> bool: ...
+    def check(self, mark: Mark) -> None: ...
+    def page(
+        self, wanted: EventFilter, *, after: Mark, upto: int, facets: bool
+    ) -> Page: ...
+
+
 class Tail:
     """Follows the log in a thread, and keeps what is recent in a ring.
 
     The ring holds every event after ``floor``. All but the thread itself runs on the
     event loop that the tail was made on.
+
+    Attributes:
+        position, seen: up to where the log is taken in, and is known to go.
+        failure: why the tail ended by itself, if it did: the log that it followed is
+            there no longer.
     """
 
     def __init__(
-        self, ledger: Ledger, *, heartbeat_seconds: float, ring_events: int
+        self,
+        ledger: Ledger,
+        feed: Followed,
+        *,
+        heartbeat_seconds: float,
+        ring_events: int,
     ) -> None:
         self._ledger = ledger
+        self._feed = feed
         self._ring_events = ring_events
         self._loop = asyncio.get_running_loop()
         self._waiting: dict[asyncio.Future[None], float] = {}
@@ -79,20 +107,36 @@ class Tail:
         self._ended = threading.Event()
         self._ring: list[Live] = []
         self._positions: list[int] = []
-        self._floor: int | None = None
-        self.position = self.seen = 0
+        self._floor: Mark | None = None
+        self._reached = BEGINNING
+        self.seen = 0
         self.is_closed = False
+        self.failure: DatelineError | None = None
         threading.Thread(target=self._run, name="dateline-tail", daemon=True).start()
 
     async def started(self) -> None:
         """Wait until it is known where the log ends."""
         await self._started.wait()
 
-    def after(self, position: int) -> list[Live] | None:
-        """Return the next events after a position; None if they left the ring."""
-        if self._floor is None or position < self._floor:
+    @property
+    def position(self) -> int:
+        return self._reached.position
+
+    def after(self, mark: Mark) -> list[Live] | None:
+        """Return the next events of a reader; None if they left the ring.
+
+        Raises:
+            HistoryLost: what the reader has read is of another history.
+        """
+        position, hash = mark
+        if self._floor is None or position < self._floor.position:
             return None
+        if position > self.position:
+            return []
         begin = bisect_right(self._positions, position)
+        last = self._ring[begin - 1].entry.mark if begin else self._floor
+        if hash != last.hash:
+            raise HistoryLost(position)
         return self._ring[begin : begin + AT_ONCE]
 
     async def wait(self, due_at: float) -> None:
@@ -134,17 +178,18 @@ class Tail:
         for waiter in waiting:
             _settle(waiter)
 
-    def _begin(self, head: int) -> None:
-        self._floor = self.position = self.seen = head
+    def _begin(self, head: Mark) -> None:
+        self._floor = self._reached = head
+        self.seen = head.position
         self._started.set()
 
-    def _take(self, live: list[Live], upto: int) -> None:
+    def _take(self, live: list[Live], reached: Mark) -> None:
         self._ring += live
         self._positions += [one.entry.position for one in live]
-        self.position = upto
+        self._reached = reached
         if len(self._ring) > 2 * self._ring_events:
             excess = len(self._ring) - self._ring_events
-            self._floor = self._positions[excess - 1]
+            self._floor = self._ring[excess - 1].entry.mark
             del self._ring[:excess], self._positions[:excess]
         self._wake()
 
@@ -157,6 +202,10 @@ class Tail:
                     self._look()
                 except LedgerClosed:
                     return
+                except (HistoryLost, LedgerReplaced) as error:
+                    log.error("the feeds end: %s", error)
+                    self.failure = error
+                    return
                 except DatelineError as error:
                     log.error("the feed cannot read the ledger: %s", error)
                     self._ended.wait(_FAULT_PAUSE_SECONDS)
@@ -164,16 +213,22 @@ class Tail:
             self.close_soon()
 
     def _look(self) -> None:
-        """Wait a while for more of the log, and take it in."""
-        feed = self._ledger.feed
+        """Wait a while for more of the log, and take it in.
+
+        Raises:
+            HistoryLost: there is less of it, or it is another one.
+        """
+        feed = self._feed
         if self._floor is None:
-            self._on_loop(self._begin, feed.head())
+            self._on_loop(self._begin, feed.mark())
         elif feed.wait(self.position, _WAIT_SECONDS):
             self.seen = feed.head()
             page = feed.page(
-                EVERYTHING, after=self.position, upto=self.seen, facets=True
+                EVERYTHING, after=self._reached, upto=self.seen, facets=True
             )
-            self._on_loop(self._take, live_of(self._ledger, page), page.upto)
+            self._on_loop(self._take, live_of(self._ledger, page), page.reached)
+        else:
+            feed.check(self._reached)
 
     def _on_loop(self, call: Callable[..., None], *args: object) -> None:
         """Run a call on the event loop, and wait for it: the log outruns no reader."""

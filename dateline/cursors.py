@@ -3,6 +3,11 @@
 A page's cursor carries the position its first page was answered at and a digest of the
 question, ledger included. Page 2 therefore answers at the basis of page 1, and a
 cursor of another ledger, point, topic or policy is refused.
+
+Each cursor also carries how the hash at its position begins. So one of a history that
+the ledger no longer has (an older backup took its place, a failover lost what had been
+committed last) is refused, also when the ledger has grown past that position since.
+Cursors of earlier releases, and bare positions, are taken without that check.
 """
 
 import base64
@@ -12,37 +17,67 @@ from typing import Any, NamedTuple
 import orjson
 
 from dateline.domain.errors import InvalidCursor
+from dateline.domain.recorded import Mark
 from dateline.projections.store import OPEN_END
 
 _DIGEST_BYTES = 12
 _IDENTITY_LENGTH = 16
+_HASH_DIGITS = 12
+"""Hex digits of a hash that a cursor carries: 48 bits tell any two histories apart."""
 
 
-class PageCursor(NamedTuple):
-    """Where a page ended: the pinned positions and the last claim on it."""
+class Pin(NamedTuple):
+    """A position as a cursor has it, and how the hash there began, if it tells."""
 
-    positions: tuple[int, ...]
-    last: str
+    position: int
+    digits: str = ""
 
-    def encode(self, *question: object) -> str:
-        """Return the opaque text, bound to a question."""
-        return EntryCursors(_digest(question), self.positions).after(self.last)
+    def check(self, hash: str) -> None:
+        """Check that the ledger has the history that the cursor was made in.
+
+        Args:
+            hash: of the ledger's last event at or before the position.
+
+        Raises:
+            InvalidCursor: it has another one.
+        """
+        if not hash.startswith(self.digits):
+            raise self.lost()
+
+    def lost(self) -> InvalidCursor:
+        """Return the error of a cursor whose history is not in the ledger."""
+        return InvalidCursor(
+            f"it was made at position {self.position} of a history that this ledger no "
+            "longer has; begin again from an earlier cursor, or from position 0"
+        )
+
+
+# --- of pages -----------------------------------------------------------------------
 
 
 class EntryCursors(NamedTuple):
     """The cursors of one answer's entries: a page may begin after any of them."""
 
     digest: str
-    positions: tuple[int, ...]
+    marks: tuple[Mark, ...]
 
     @classmethod
-    def of(cls, positions: tuple[int, ...], *question: object) -> "EntryCursors":
-        """Bind them to a question and to the positions it was answered at."""
-        return cls(_digest(question), positions)
+    def of(cls, marks: tuple[Mark, ...], *question: object) -> "EntryCursors":
+        """Bind them to a question and to where it was answered."""
+        return cls(_digest(question), marks)
 
     def after(self, last: str) -> str:
         """Return the opaque text that goes on after an entry."""
-        return _pack([self.digest, self.positions, last])
+        positions = [mark.position for mark in self.marks]
+        digits = [mark.hash[:_HASH_DIGITS] for mark in self.marks]
+        return _pack([self.digest, positions, last, digits])
+
+
+class PageCursor(NamedTuple):
+    """Where a page ended: where its question was answered, and the last entry on it."""
+
+    pins: tuple[Pin, ...]
+    last: str
 
 
 def decode(text: str, points: int, *question: object) -> PageCursor:
@@ -52,60 +87,74 @@ def decode(text: str, points: int, *question: object) -> PageCursor:
         InvalidCursor: malformed, or made for another question or ledger.
     """
     try:
-        digest, positions, last = _unpack(text)
+        digest, positions, last, *rest = _unpack(text)
+        (digits,) = rest or [[""] * points]
+        pins = tuple(map(Pin, positions, digits))
+        is_whole = len(positions) == len(digits) == points
     except (ValueError, TypeError):
         raise InvalidCursor("it is malformed") from None
-    if (
-        not isinstance(positions, list)
-        or not all(type(position) is int and position >= 0 for position in positions)
-        or len(positions) != points
-        or not isinstance(last, str)
-    ):
+    if not (is_whole and all(map(_is_pin, pins)) and isinstance(last, str)):
         raise InvalidCursor("it is malformed")
     if digest != _digest(question):
         raise InvalidCursor("it was made for another question or another ledger")
-    return PageCursor(tuple(positions), last)
+    return PageCursor(pins, last)
+
+
+# --- of readers of the log ----------------------------------------------------------
 
 
 class Place(NamedTuple):
-    """How far a reader of the log has come; its cursor names the ledger.
+    """How far a reader of the log has come, and in which history.
 
-    ``claim`` is the last one told of what the event at ``position`` changed; without
+    ``claim`` is the last one told of what the event at the position changed; without
     one, everything about that event has been told.
     """
 
-    position: int
+    mark: Mark
     claim: str | None = None
+
+    @property
+    def position(self) -> int:
+        """The last position that the reader has been told of."""
+        return self.mark.position
 
     def encode(self, identity: str) -> str:
         """Return the opaque text, bound to a ledger."""
-        return _pack([identity[:_IDENTITY_LENGTH], *filter(_is_given, self)])
+        position, hash = self.mark
+        digits = hash[:_HASH_DIGITS]
+        return _pack([identity[:_IDENTITY_LENGTH], position, self.claim, digits])
 
 
-def decode_place(text: str, identity: str) -> Place:
+class PlaceCursor(NamedTuple):
+    """A place as a reader gives it: its history is for the ledger to check."""
+
+    pin: Pin
+    claim: str | None = None
+
+
+def decode_place(text: str, identity: str) -> PlaceCursor:
     """Read the cursor of a ledger's reader, or a bare position.
 
     Raises:
         InvalidCursor: malformed, or of another ledger.
     """
     if text.isascii() and text.isdigit():
-        return Place(int(text) if len(text) < 20 else OPEN_END)
+        return PlaceCursor(Pin(int(text) if len(text) < 20 else OPEN_END))
     try:
-        of, position, *claim = _unpack(text)
-        place = Place(position, *claim)
+        of, position, *rest = _unpack(text)
+        pin, claim = Pin(position, *rest[1:]), rest[0] if rest else None
     except (ValueError, TypeError):
         raise InvalidCursor("it is malformed") from None
-    if type(position) is not int or position < 0 or not isinstance(of, str):
-        raise InvalidCursor("it is malformed")
-    if not (place.claim is None or isinstance(place.claim, str)):
+    if not (_is_pin(pin) and isinstance(of, str) and isinstance(claim, str | None)):
         raise InvalidCursor("it is malformed")
     if of != identity[:_IDENTITY_LENGTH]:
         raise InvalidCursor("it was made for another ledger")
-    return place
+    return PlaceCursor(pin, claim)
 
 
-def _is_given(value: object) -> bool:
-    return value is not None
+def _is_pin(pin: Pin) -> bool:
+    """Tell whether both values have the types that they should have."""
+    return type(pin.position) is int and pin.position >= 0 and type(pin.digits) is str
 
 
 def _pack(parts: list[object]) -> str:

@@ -19,8 +19,9 @@ from pydantic import ValidationError
 
 from dateline.cursors import (
     EntryCursors,
-    PageCursor,
+    Pin,
     Place,
+    PlaceCursor,
     decode,
     decode_place,
 )
@@ -48,7 +49,7 @@ from dateline.domain.answers import (
 )
 from dateline.domain.decisions import LEDGER_STREAM
 from dateline.domain.events import AnyEvent, Event, LedgerOpened, parse_event
-from dateline.domain.recorded import LogEntry, Recorded
+from dateline.domain.recorded import BEGINNING, LogEntry, Mark, Recorded
 from dateline.domain.rule import Policy, Status
 from dateline.domain.times import Instant, Zone, datetime_of, instant_of
 from dateline.points import On, Points, RecordedBy, RecordPoint
@@ -240,7 +241,8 @@ class Ledger:
         """Record events together: all of them, or none.
 
         What is in force already is answered with where it stands. The events are
-        durable when this returns.
+        durable when this returns. What several threads record at the same time shares
+        a transaction; each call has its own ``recorded_at``, and fails alone.
 
         Args:
             idempotency_key: names this call. Called again with the same key, it
@@ -325,12 +327,11 @@ class Ledger:
         _check_first(first)
         with self._store.reading() as cursor:
             asked = self._points.asked(cursor, on, recorded_by)
-            question = self._known(asked.point.on, topic, policy, wanted)
+            question = self._known(asked.known_until, topic, policy, wanted)
             last = ""
             if after is not None:
-                page = decode(after, 1, *question)
-                asked = self._points.pinned(cursor, asked, page.positions[0])
-                last = page.last
+                (pin,), last = decode(after, 1, *question)
+                asked = self._points.pinned(cursor, asked, pin)
             answers = AsOf(cursor, self._zone, policy)
             if topic is not None:
                 answers.check_topic(topic, asked.point.recorded_by)
@@ -346,8 +347,8 @@ class Ledger:
         cursor_text = None
         if first is not None and len(found) > first:
             found = found[:first]
-            page = PageCursor((asked.point.recorded_by,), found[-1].claim)
-            cursor_text = page.encode(*question)
+            cursors = EntryCursors.of((asked.moment.mark,), *question)
+            cursor_text = cursors.after(found[-1].claim)
         return b"".join(
             (
                 b'{"basis":',
@@ -434,15 +435,14 @@ class Ledger:
         with self._store.reading() as snapshot:
             asked = [self._points.asked(snapshot, *point) for point in (before, after)]
             question = self._changed(
-                (asked[0].point.on, asked[1].point.on), topic, policy
+                (asked[0].known_until, asked[1].known_until), topic, policy
             )
             last = ""
             if cursor is not None:
-                page = decode(cursor, 2, *question)
-                last = page.last
+                pins, last = decode(cursor, 2, *question)
                 asked = [
-                    self._points.pinned(snapshot, side, position)
-                    for side, position in zip(asked, page.positions, strict=True)
+                    self._points.pinned(snapshot, side, pin)
+                    for side, pin in zip(asked, pins, strict=True)
                 ]
             points = asked[0].point, asked[1].point
             answers = AsOf(snapshot, self._zone, policy)
@@ -452,9 +452,9 @@ class Ledger:
             following = None
             for change in answers.changes(*points, topic=topic, beyond=last):
                 if first is not None and len(changes) == first:
-                    positions = tuple(point.recorded_by for point in points)
-                    ended = PageCursor(positions, changes[-1].id)
-                    following = ended.encode(*question)
+                    marks = tuple(side.moment.mark for side in asked)
+                    cursors = EntryCursors.of(marks, *question)
+                    following = cursors.after(changes[-1].id)
                     break
                 changes.append(change)
         return Changes(
@@ -537,7 +537,7 @@ class Ledger:
         )
         on = instant_of(basis.known_until)
         question = self._known(on, topic, basis.policy, wanted)
-        return EntryCursors.of((basis.position,), *question)
+        return EntryCursors.of(self._marks(basis.position), *question)
 
     def changes_cursors(
         self, before: Basis, after: Basis, *, topic: str | None = None
@@ -545,11 +545,16 @@ class Ledger:
         """Return the cursors of an answer's changes, by claim id."""
         ons = instant_of(before.known_until), instant_of(after.known_until)
         question = self._changed(ons, topic, before.policy)
-        return EntryCursors.of((before.position, after.position), *question)
+        return EntryCursors.of(self._marks(before.position, after.position), *question)
 
     def register_cursors(self, name: str, basis: RecordBasis) -> EntryCursors:
         """Return the cursors of the ``sources`` or ``topics`` of an answer, by id."""
-        return EntryCursors.of((basis.position,), name, self.identity)
+        return EntryCursors.of(self._marks(basis.position), name, self.identity)
+
+    def _marks(self, *positions: int) -> tuple[Mark, ...]:
+        """Return what pins an answer to the positions it was given at."""
+        with self._store.reading() as cursor:
+            return tuple(log.mark(cursor, position) for position in positions)
 
     def _known(
         self,
@@ -642,15 +647,15 @@ class Ledger:
             moment = self._points.resolve(cursor, recorded_by)
             beyond = ""
             if after is not None:
-                page = decode(after, 1, *question)
-                beyond = page.last
-                moment = self._points.pinned_moment(cursor, moment, page.positions[0])
+                (pin,), beyond = decode(after, 1, *question)
+                moment = self._points.pinned_moment(cursor, moment, pin)
             states = read(cursor, recorded_by=moment.position, beyond=beyond)
             found = tuple(states if first is None else islice(states, first))
             is_more = first is not None and next(states, None) is not None
         following = None
         if is_more:
-            following = PageCursor((moment.position,), found[-1].id).encode(*question)
+            cursors = EntryCursors.of((moment.mark,), *question)
+            following = cursors.after(found[-1].id)
         basis = RecordBasis(
             position=moment.position,
             recorded_at=moment.recorded_at,
@@ -720,7 +725,7 @@ class Ledger:
         return (
             CODEC.decode(entry)
             for entry in stored(
-                self._store, wanted, after=place.position, upto=self.position
+                self._store, wanted, after=place.mark, upto=self.position
             )
         )
 
@@ -735,11 +740,11 @@ class Ledger:
     ) -> Subscription:
         """Follow the log: what is stored after a position, then what comes.
 
-        Iterate over it with ``for`` or ``async for``; close it to end.
+        Iterate over it with ``for`` or ``async for``; close it to end. It ends by
+        itself, with HistoryLost, if the ledger no longer has what was read.
         """
         wanted = self.event_filter(topic, claim, source, types)
-        after_position = self.place(after).position
-        return StoredSubscription(self._store, wanted, after=after_position)
+        return StoredSubscription(self._store, wanted, after=self.place(after).mark)
 
     def event_filter(
         self,
@@ -778,29 +783,41 @@ class Ledger:
             after: a position, or the cursor that came with what was read last.
 
         Raises:
-            InvalidCursor: malformed, of another ledger, or ahead of the head.
+            InvalidCursor: malformed, of another ledger, ahead of the head, or of a
+                history that the ledger no longer has.
         """
-        head = self.position
-        if after is None:
-            return Place(head)
         if isinstance(after, str):
-            place = decode_place(after, self.identity)
+            given = decode_place(after, self.identity)
         else:
-            place = Place(after)
-        if not 0 <= place.position <= head:
-            raise errors.InvalidCursor(
-                f"position {place.position} is not between 0 and the head, {head}"
-            )
-        return place
+            given = PlaceCursor(Pin(after or 0))
+        with self._store.reading() as cursor:
+            head = self._store.last_position(cursor)
+            position = head if after is None else given.pin.position
+            if position > head and given.pin.digits:
+                raise given.pin.lost()
+            if not 0 <= position <= head:
+                raise errors.InvalidCursor(
+                    f"position {position} is not between 0 and the head, {head}"
+                )
+            mark = log.mark(cursor, position)
+        given.pin.check(mark.hash)
+        return Place(mark, given.claim)
 
-    def cursor(self, position: int, claim: str | None = None) -> str:
-        """Return the cursor of a reader that has come so far; see :meth:`place`."""
-        return Place(position, claim).encode(self.identity)
+    def cursor(self, reached: int | Mark, claim: str | None = None) -> str:
+        """Return the cursor of a reader that has come so far; see :meth:`place`.
+
+        Args:
+            reached: a position; the mark of one costs no look-up.
+            claim: the last one told of what the event there changed.
+        """
+        if not isinstance(reached, Mark):
+            (reached,) = self._marks(reached)
+        return Place(reached, claim).encode(self.identity)
 
     def export(self, *, progress: Progress = _ignore) -> Iterator[bytes]:
         """Iterate over the log's lines of JSON, whole envelopes, as stored."""
         head = self.position
-        for entry in stored(self._store, EVERYTHING, after=0, upto=head):
+        for entry in stored(self._store, EVERYTHING, after=BEGINNING, upto=head):
             yield orjson.dumps(entry.to_json())
             progress(entry.position, head)
 

@@ -3,11 +3,14 @@
 from datetime import date, datetime
 from typing import NamedTuple
 
+from dateline.cursors import Pin
 from dateline.domain import errors
 from dateline.domain.answers import Basis
 from dateline.domain.questions import Point
+from dateline.domain.recorded import FIRST_HASH, Mark
 from dateline.domain.rule import Policy
 from dateline.domain.times import (
+    Instant,
     Zone,
     datetime_of,
     instant_of,
@@ -17,7 +20,7 @@ from dateline.domain.times import (
 )
 from dateline.projections import log
 from dateline.projections.recording import Clock
-from dateline.projections.store import Cursor, Store
+from dateline.projections.store import OPEN_END, Cursor, Store
 
 On = str | date
 """A point of public time: a day as ``YYYY-MM-DD``, or an instant with an offset."""
@@ -27,26 +30,41 @@ RecordedBy = str | int | date | None
 
 
 class RecordPoint(NamedTuple):
+    """A moment of record time.
+
+    Attributes:
+        hash: of the event at the position.
+        is_fixed: whether asking again later means the same position.
+    """
+
     position: int
     recorded_at: datetime | None
+    hash: str = FIRST_HASH
     is_fixed: bool = True
-    """Whether asking again later means the same position."""
+
+    @property
+    def mark(self) -> Mark:
+        """What pins an answer to the position, in this history."""
+        return Mark(self.position, self.hash)
 
 
 class Asked(NamedTuple):
     """Both points of a question, read in the ledger's zone."""
 
     on: str
-    point: Point
-    recorded_at: datetime | None
-    is_fixed: bool
+    known_until: Instant
+    moment: RecordPoint
+
+    @property
+    def point(self) -> Point:
+        return Point(self.known_until, self.moment.position)
 
     def basis(self, policy: Policy) -> Basis:
         return Basis(
             on=self.on,
-            known_until=datetime_of(self.point.on),
-            position=self.point.recorded_by,
-            recorded_at=self.recorded_at,
+            known_until=datetime_of(self.known_until),
+            position=self.moment.position,
+            recorded_at=self.moment.recorded_at,
             policy=policy,
         )
 
@@ -68,28 +86,26 @@ class Points:
             raise
         if "T" in text:
             text = print_instant(known_until)
-        moment = self.resolve(cursor, recorded_by)
-        point = Point(known_until, moment.position)
-        return Asked(text, point, moment.recorded_at, moment.is_fixed)
+        return Asked(text, known_until, self.resolve(cursor, recorded_by))
 
-    def pinned(self, cursor: Cursor, asked: Asked, position: int) -> Asked:
+    def pinned(self, cursor: Cursor, asked: Asked, pin: Pin) -> Asked:
         """Return the same question at the position of its first page."""
-        asked_by = RecordPoint(
-            asked.point.recorded_by, asked.recorded_at, asked.is_fixed
-        )
-        moment = self.pinned_moment(cursor, asked_by, position)
-        point = Point(asked.point.on, position)
-        return asked._replace(point=point, recorded_at=moment.recorded_at)
+        return asked._replace(moment=self.pinned_moment(cursor, asked.moment, pin))
 
     def pinned_moment(
-        self, cursor: Cursor, asked: RecordPoint, position: int
+        self, cursor: Cursor, asked: RecordPoint, pin: Pin
     ) -> RecordPoint:
-        """Return the point of record time of a question's first page."""
-        if asked.is_fixed and asked.position != position:
+        """Return the point of record time of a question's first page.
+
+        Raises:
+            InvalidCursor: it is not the one asked, or not in the ledger.
+        """
+        if asked.is_fixed and asked.position != pin.position:
             raise errors.InvalidCursor("it was made for another recorded_by")
-        moment = self.moment(cursor, min(position, 2**63 - 1))
-        if moment.position != position:
-            raise errors.InvalidCursor("its position is not in the ledger")
+        moment = self.moment(cursor, min(pin.position, OPEN_END))
+        if moment.position != pin.position:
+            raise pin.lost()
+        pin.check(moment.hash)
         return moment
 
     def resolve(self, cursor: Cursor, recorded_by: RecordedBy) -> RecordPoint:
@@ -134,7 +150,9 @@ class Points:
         moment = log.moment(cursor, position)
         if moment is None:
             return RecordPoint(0, None)
-        return RecordPoint(moment[0], datetime_of(moment[1]))
+        return RecordPoint(
+            moment.position, datetime_of(moment.recorded_at), moment.hash
+        )
 
 
 def point_text(point: str | int | date, parameter: str) -> str:

@@ -500,6 +500,21 @@ class LedgerReplaced(LedgerFault):
         self.target = target
 
 
+class HistoryLost(LedgerFault):
+    """The ledger no longer has what somebody who follows it has read."""
+
+    code: ClassVar[str] = "history_lost"
+
+    def __init__(self, position: int) -> None:
+        super().__init__(
+            f"the ledger no longer has the history that was read up to position "
+            f"{position}: an older backup took its place, or its database lost what "
+            "was committed last; follow it again from your cursor, which is refused if "
+            "it is of that history"
+        )
+        self.position = position
+
+
 class LedgerLocked(LedgerFault):
     """Another process held the write lock for too long."""
 

@@ -35,6 +35,21 @@ ENVELOPE = (
 SALT_BYTES = 16
 
 
+class Mark(NamedTuple):
+    """A position, and the hash of the last event at or before it.
+
+    The hash covers all that was recorded until then. So a mark tells a history from any
+    other that the ledger may come to have, once it was restored from an older backup.
+    """
+
+    position: int
+    hash: str
+
+
+BEGINNING = Mark(0, FIRST_HASH)
+"""Where a reader of the log is before the first event."""
+
+
 class LogEntry(NamedTuple):
     """An event as it stands in the log: JSON fields and envelope, nothing parsed."""
 
@@ -49,6 +64,11 @@ class LogEntry(NamedTuple):
     schema_version: int = 1
     salts: Mapping[str, str] = {}
     hash: str = ""
+
+    @property
+    def mark(self) -> Mark:
+        """Where a reader of the log is once it has the event."""
+        return Mark(self.position, self.hash)
 
     def to_json(self) -> dict[str, Any]:
         """Return the flat object of exports: type, fields, envelope."""

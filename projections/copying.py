@@ -16,7 +16,7 @@ from dateline.domain.errors import (
     LedgerExists,
     LedgerMismatch,
 )
-from dateline.domain.recorded import LogEntry, follows
+from dateline.domain.recorded import LogEntry, Mark, follows
 from dateline.domain.times import Zone
 from dateline.projections import log, upkeep
 from dateline.projections.book import Book, Head
@@ -132,7 +132,8 @@ class Copying:
         """Read the source's next batch, and check that its hashes follow."""
         position, _, previous = self._head
         with _named(self._source):
-            coming = stored(self._source, EVERYTHING, after=position, upto=upto)
+            after = Mark(position, previous)
+            coming = stored(self._source, EVERYTHING, after=after, upto=upto)
             entries = list(islice(coming, _BATCH))
             for entry in entries:
                 if not follows(previous, entry):

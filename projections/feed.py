@@ -1,35 +1,42 @@
 """Following the log: what is stored, then what comes, with no gap and nothing twice.
 
 A wake-up is a hint and the position is the truth: after each one the log is read
-from the last position seen. The same filter serves catching up and following.
+from the last position seen. The same filter serves catching up and following. Whoever
+follows knows the hash where they are, and notices if the log has become another one.
 """
 
 import asyncio
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from logging import getLogger
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import orjson
 
 from dateline.domain.answers import Change
-from dateline.domain.errors import LedgerClosed
-from dateline.domain.recorded import LogEntry, Recorded
+from dateline.domain.errors import HistoryLost, LedgerClosed, LedgerUnavailable
+from dateline.domain.recorded import LogEntry, Mark, Recorded
 from dateline.domain.rule import Policy
 from dateline.domain.times import Zone
 from dateline.projections import log
 from dateline.projections.asof import AsOf
 from dateline.projections.codec import CODEC
 from dateline.projections.rows import EVERY_CLAIM
-from dateline.projections.store import Cursor, Store
+from dateline.projections.store import OPEN_END, Cursor, Store
 
 _WAIT_SECONDS = 0.5
+_AWAY_SECONDS = 1.0
 _HEAD = """
     SELECT head FROM claims
     WHERE topic = ? AND claim = ? AND recorded_from <= ? AND recorded_until > ?
 """
+
+
+_logger = getLogger(__name__)
 
 
 class Facets(NamedTuple):
@@ -130,43 +137,68 @@ def _topics(cursor: Cursor, entry: LogEntry, claims: set[str]) -> set[str]:
 
 
 class Page(NamedTuple):
-    """A stretch of the log: the wanted events, and the position it was read up to."""
+    """A stretch of the log: the wanted events, and how far it was read."""
 
     told: list[Told]
-    upto: int
+    reached: Mark
 
 
 def page(
-    store: Store, wanted: EventFilter, *, after: int, upto: int, facets: bool = False
+    store: Store, wanted: EventFilter, *, after: Mark, upto: int, facets: bool = False
 ) -> Page:
     """Read the wanted events of the next stretch with after < position ≤ upto.
 
-    A stretch is of at most 1,000 events, wanted or not; ``Page.upto`` is beyond
+    A stretch is of at most 1,000 events, wanted or not; ``Page.reached`` is beyond
     ``after``, unless that was not below ``upto``.
 
     Args:
         facets: whether to say what the events are about, also if no filter asks.
+
+    Raises:
+        HistoryLost: the log has another history than that of ``after``.
     """
     facets = facets or wanted.asks_facets
     with store.reading() as cursor:
-        entries = log.page(cursor, after=after, upto=upto)
+        _check(cursor, after)
+        entries = log.page(cursor, after=after.position, upto=upto)
         found = [
             Told(entry, facets_of(cursor, entry) if facets else Facets())
             for entry in entries
             if wanted.types is None or entry.type in wanted.types
         ]
-    reached = entries[-1].position if entries else max(after, upto)
+    if entries:
+        reached = entries[-1].mark
+    else:
+        reached = Mark(max(after.position, upto), after.hash)
     return Page([told for told in found if wanted.admits(*told)], reached)
 
 
+def _check(cursor: Cursor, mark: Mark) -> None:
+    if log.mark(cursor, mark.position) != mark:
+        raise HistoryLost(mark.position)
+
+
+def check(store: Store, mark: Mark) -> None:
+    """Check that the log has the history that somebody has read; if it can be read.
+
+    Raises:
+        HistoryLost: it has another one.
+    """
+    with suppress(LedgerUnavailable), store.reading() as cursor:
+        _check(cursor, mark)
+
+
 def stored(
-    store: Store, wanted: EventFilter, *, after: int, upto: int
+    store: Store, wanted: EventFilter, *, after: Mark, upto: int
 ) -> Iterator[LogEntry]:
     """Yield the wanted entries with after < position ≤ upto, as stored.
 
     No transaction stays open between two pages.
+
+    Raises:
+        HistoryLost: the log has another history than that of what was read before.
     """
-    while after < upto:
+    while after.position < upto:
         found, after = page(store, wanted, after=after, upto=upto)
         yield from (entry for entry, _ in found)
 
@@ -183,12 +215,28 @@ class Feed:
         with self._store.reading() as cursor:
             return self._store.last_position(cursor)
 
+    def last(self, upto: int = OPEN_END) -> LogEntry | None:
+        """Return the last event at or before a position."""
+        with self._store.reading() as cursor:
+            return log.at_position(cursor, upto)
+
+    def mark(self, position: int | None = None) -> Mark:
+        """Return which history a reader is in at a position; nothing is the head."""
+        with self._store.reading() as cursor:
+            if position is None:
+                position = self._store.last_position(cursor)
+            return log.mark(cursor, position)
+
+    def check(self, mark: Mark) -> None:
+        """Check that the log still has what was read; see :func:`check`."""
+        check(self._store, mark)
+
     def wait(self, position: int, timeout: float) -> bool:
         """Wait until the head is beyond a position; tell whether it is."""
         return self._store.wait(position, timeout)
 
     def page(
-        self, wanted: EventFilter, *, after: int, upto: int, facets: bool = False
+        self, wanted: EventFilter, *, after: Mark, upto: int, facets: bool = False
     ) -> Page:
         """Read the wanted events of the next stretch; see :func:`page`."""
         return page(self._store, wanted, after=after, upto=upto, facets=facets)
@@ -285,10 +333,10 @@ class Subscription(ABC):
 
 
 class StoredSubscription(Subscription):
-    """Follows the log in its store."""
+    """Follows the log in its store; while that cannot be reached nothing comes."""
 
-    def __init__(self, store: Store, wanted: EventFilter, *, after: int) -> None:
-        super().__init__(after)
+    def __init__(self, store: Store, wanted: EventFilter, *, after: Mark) -> None:
+        super().__init__(after.position)
         self._store = store
         self._wanted = wanted
         self._reached = after
@@ -298,17 +346,30 @@ class StoredSubscription(Subscription):
         recorded = None
         try:
             recorded = next(self._ready, None)
-            if recorded is None and self._store.wait(self._reached, timeout):
-                self._ready = self._catch_up()
-                recorded = next(self._ready, None)
+            if recorded is None:
+                if self._store.wait(self._reached.position, timeout):
+                    self._ready = self._catch_up()
+                    recorded = next(self._ready, None)
+                else:
+                    check(self._store, self._reached)
         except LedgerClosed:
             self.close()
-        return Taken(recorded, self._reached)
+        except HistoryLost:
+            self.close()
+            raise
+        except LedgerUnavailable as error:
+            _logger.warning("following goes on when it can: %s", error)
+            self._closed.wait(min(timeout, _AWAY_SECONDS))
+        return Taken(recorded, self._reached.position)
 
     def _catch_up(self) -> Iterator[Recorded]:
         with self._store.reading() as cursor:
             upto = self._store.last_position(cursor)
-        for entry in stored(self._store, self._wanted, after=self._reached, upto=upto):
-            self._reached = entry.position
-            yield CODEC.decode(entry)
-        self._reached = upto
+        while self._reached.position < upto:
+            told, reached = page(
+                self._store, self._wanted, after=self._reached, upto=upto
+            )
+            for entry, _ in told:
+                self._reached = entry.mark
+                yield CODEC.decode(entry)
+            self._reached = reached

@@ -4,12 +4,12 @@ The SQL is portable; every database presents its log as the view ``log``.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from dateline.domain.errors import LedgerDamaged
-from dateline.domain.recorded import LogEntry
+from dateline.domain.recorded import FIRST_HASH, LogEntry, Mark
 from dateline.domain.times import Instant
 from dateline.projections.codec import CODEC
 from dateline.projections.store import OPEN_END, Cursor, Row
@@ -71,14 +71,28 @@ def at_position(cursor: Cursor, position: int) -> LogEntry | None:
     return None if row is None else _entry(row)
 
 
-def moment(cursor: Cursor, position: int) -> tuple[int, Instant] | None:
-    """Return the last position at or before one, and when it was recorded."""
+class Moment(NamedTuple):
+    """When a position was given, and the hash of its event."""
+
+    position: int
+    recorded_at: Instant
+    hash: str
+
+
+def moment(cursor: Cursor, position: int) -> Moment | None:
+    """Return the last moment at or before a position."""
     row = cursor.execute(
-        """SELECT position, recorded_at FROM log WHERE position <= ?
+        """SELECT position, recorded_at, hash FROM log WHERE position <= ?
            ORDER BY position DESC LIMIT 1""",
         (position,),
     ).fetchone()
-    return None if row is None else (row[0], row[1])
+    return None if row is None else Moment(*row)
+
+
+def mark(cursor: Cursor, position: int) -> Mark:
+    """Return which history a reader is in that has come to a position."""
+    found = moment(cursor, position)
+    return Mark(position, FIRST_HASH if found is None else found.hash)
 
 
 def stream(cursor: Cursor, name: str) -> list[LogEntry]:

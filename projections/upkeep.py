@@ -8,7 +8,7 @@ import orjson
 from dateline.domain.errors import LedgerDamaged
 from dateline.domain.histories import ClaimHistory
 from dateline.domain.questions import steps
-from dateline.domain.recorded import FIRST_HASH, LogEntry, follows
+from dateline.domain.recorded import BEGINNING, FIRST_HASH, LogEntry, follows
 from dateline.domain.rule import decide
 from dateline.domain.times import FIRST, Zone
 from dateline.projections import log
@@ -129,7 +129,7 @@ def verify(store: Store, zone: Zone, progress: Progress) -> Verified:
 def _check_chain(store: Store, upto: int, progress: Progress) -> tuple[int, str]:
     previous, recorded_at, count, last = FIRST_HASH, FIRST, 0, 0
     versions: dict[str, int] = {}
-    for entry in stored(store, EventFilter(), after=0, upto=upto):
+    for entry in stored(store, EventFilter(), after=BEGINNING, upto=upto):
         CODEC.check(entry)
         if not follows(previous, entry):
             raise LedgerDamaged(

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from dateline.domain.answers import Change
 from dateline.domain.errors import UnknownTopic
+from dateline.domain.recorded import BEGINNING
 from dateline.projections.feed import EVERYTHING
 from tests.strategies import Script, ledgers, policies
 from tests.test_laws import log_of, policy_of, recorded, topics_of
@@ -22,12 +23,12 @@ def test_what_an_event_changed_is_the_difference_to_the_position_before(
     with recorded(script) as ledger:
         topic = data.draw(st.sampled_from(topics_of(log_of(ledger))))
         policy = policy_of(data.draw(policies()))
-        told, upto = ledger.feed.page(
-            EVERYTHING, after=0, upto=ledger.position, facets=True
+        told, reached = ledger.feed.page(
+            EVERYTHING, after=BEGINNING, upto=ledger.position, facets=True
         )
         changed = ledger.feed.changes(told, topic=topic, policy=policy)
 
-        assert upto == ledger.position
+        assert reached.position == ledger.position
         for (entry, _), changes in zip(told, changed, strict=True):
             expected: tuple[Change, ...] = ()
             with suppress(UnknownTopic):  # not open at either point
@@ -59,7 +60,7 @@ def test_a_filter_admits_the_same_live_and_stored(
         )
         wanted = ledger.event_filter(**drawn, types=types)
         told, _ = ledger.feed.page(
-            EVERYTHING, after=0, upto=ledger.position, facets=True
+            EVERYTHING, after=BEGINNING, upto=ledger.position, facets=True
         )
 
         live = [

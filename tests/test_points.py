@@ -709,13 +709,21 @@ def test_a_forged_cursor_is_refused(paged: Ledger, positions: object) -> None:
     cursor = paged.knowledge(on="2024-10-22", first=3).next
     assert cursor is not None
     body = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    digest, pinned, last = body
+    digest, pinned, last, digits = body
     assert pinned == [paged.position]
 
-    text = json.dumps([digest, positions, last]).encode()
-    forged = base64.urlsafe_b64encode(text).decode().rstrip("=")
-    with refused("invalid_cursor"):
-        paged.knowledge(on="2024-10-22", after=forged)
+    rests: list[list[object]]
+    rests = [[], [digits], [5], [[]], [[5]], [[None]], [digits, digits]]
+    for rest in rests:
+        after = packed(digest, positions, last, *rest)
+        with refused("invalid_cursor"):
+            paged.knowledge(on="2024-10-22", after=after)
+
+
+def packed(*parts: object) -> str:
+    """Return a cursor of whatever there is to be in one."""
+    text = json.dumps(parts).encode()
+    return base64.urlsafe_b64encode(text).decode().rstrip("=")
 
 
 def test_a_page_has_a_claim_at_least(paged: Ledger) -> None:

@@ -130,9 +130,11 @@ def test_a_readers_cursor_names_its_ledger_and_no_future(ledger: Ledger) -> None
     ledger.record(registered())
 
     assert ledger.place(ledger.cursor(1)).position == 1
-    assert ledger.place(ledger.cursor(2, "troops")) == (2, "troops")
-    assert ledger.place(None).position == 2
-    assert ledger.place("2") == ledger.place(2) == (2, None)
+    head = ledger.place(None)
+    assert head.position == 2
+    assert ledger.place("2") == ledger.place(2) == head
+    assert ledger.place(ledger.cursor(2)) == ledger.place(ledger.cursor(head.mark))
+    assert ledger.place(ledger.cursor(2, "troops")) == (head.mark, "troops")
     for ahead in (3, "3", ledger.cursor(3), "9" * 30):
         with refused("invalid_cursor"):
             ledger.place(ahead)

@@ -272,15 +272,16 @@ async def events(
     place = await _ask(info, library.place, 0 if after is None else after)
     head = await _ask(info, library.feed.head)
     found: list[Told] = []
-    reached = place.position
-    while reached < head and len(found) <= paging.first:
+    reached = place.mark
+    while reached.position < head and len(found) <= paging.first:
         page = await _ask(info, library.feed.page, wanted, after=reached, upto=head)
         found += page.told
-        reached = page.upto
+        reached = page.reached
     entries = [told.entry for told in found[: paging.first]]
+    marks = {entry.position: entry.mark for entry in entries}
     return Page(
         nodes=await _ask(info, questions.told, entries),
-        cursor=lambda node: library.cursor(node.position),
+        cursor=lambda node: library.cursor(marks[node.position]),
         has_next=len(found) > paging.first,
         has_previous=place.position > 0,
     )

@@ -90,7 +90,7 @@ async def _messages(
     call: Call, news: AsyncGenerator[News], place: Place, head: int
 ) -> AsyncIterator[bytes]:
     """Yield the messages of a feed, and the one that says why it ends."""
-    cursor = call.services.ledger.cursor(place.position, place.claim)
+    cursor = call.services.ledger.cursor(*place)
     if _after(call) is None:
         yield _message("heartbeat", {"position": head}, cursor)
     else:

@@ -12,7 +12,7 @@ from dateline.api.rest.media import JSON
 from dateline.api.rest.parameters import EventsQuery
 from dateline.api.rest.refusals import problem_of
 from dateline.domain.errors import DatelineError
-from dateline.domain.recorded import LogEntry
+from dateline.domain.recorded import LogEntry, Mark
 from dateline.projections.feed import EventFilter
 
 LOOKED_AT = 100_000
@@ -25,7 +25,7 @@ class Wanted(NamedTuple):
     """Which events are asked for: after one position, up to another."""
 
     filter: EventFilter
-    after: int
+    after: Mark
     upto: int
 
 
@@ -33,7 +33,7 @@ class Found(NamedTuple):
     """Events as stored, and how far was looked for them."""
 
     entries: list[LogEntry]
-    upto: int
+    reached: Mark
 
 
 async def list_events(call: Call) -> Response:
@@ -52,7 +52,7 @@ def wanted_by(call: Call) -> Wanted:
     assert isinstance(query, EventsQuery)
     wanted = ledger.event_filter(query.topic, query.claim, query.source, query.type)
     place = ledger.place(0 if query.after is None else query.after)
-    return Wanted(wanted, place.position, ledger.position)
+    return Wanted(wanted, place.mark, ledger.position)
 
 
 def _page(call: Call) -> Response:
@@ -62,9 +62,9 @@ def _page(call: Call) -> Response:
     found = _find(call, wanted, first + 1)
     following = None
     if len(found.entries) > first:
-        following = ledger.cursor(found.entries[first - 1].position)
-    elif found.upto < wanted.upto:
-        following = ledger.cursor(found.upto)
+        following = ledger.cursor(found.entries[first - 1].mark)
+    elif found.reached.position < wanted.upto:
+        following = ledger.cursor(found.reached)
     body = b"".join(
         (
             b'{"events":[',
@@ -84,11 +84,11 @@ def _find(call: Call, wanted: Wanted, most: int) -> Found:
     feed = call.services.ledger.feed
     entries: list[LogEntry] = []
     after, stretch = wanted.after, most
-    end = min(wanted.upto, wanted.after + LOOKED_AT)
-    while after < end and len(entries) < most:
-        page = feed.page(wanted.filter, after=after, upto=min(end, after + stretch))
-        entries += [told.entry for told in page.told]
-        after = page.upto
+    end = min(wanted.upto, after.position + LOOKED_AT)
+    while after.position < end and len(entries) < most:
+        upto = min(end, after.position + stretch)
+        told, after = feed.page(wanted.filter, after=after, upto=upto)
+        entries += [entry for entry, _ in told]
         stretch = min(4 * stretch, _STRETCH)
     return Found(entries, after)
 
@@ -100,15 +100,14 @@ async def _lines(call: Call, wanted: Wanted) -> AsyncGenerator[bytes]:
     left = getattr(call.query, "first", None)
     count, after = 0, wanted.after
     try:
-        while after < wanted.upto and (left is None or left > count):
-            page = await services.ask(
+        while after.position < wanted.upto and (left is None or left > count):
+            told, after = await services.ask(
                 feed.page, wanted.filter, after=after, upto=wanted.upto
             )
-            entries = [told.entry for told in page.told]
-            after = page.upto
+            entries = [entry for entry, _ in told]
             if left is not None and len(entries) >= left - count:
                 entries = entries[: left - count]
-                after = entries[-1].position
+                after = entries[-1].mark
             count += len(entries)
             if entries:
                 yield b"".join(orjson.dumps(one.to_json()) + b"\n" for one in entries)

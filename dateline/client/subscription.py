@@ -62,7 +62,7 @@ class RemoteSubscription(Subscription):
         silence: float,
     ) -> None:
         self.cursor = str(parameters["after"])
-        super().__init__(decode_place(self.cursor, identity).position)
+        super().__init__(decode_place(self.cursor, identity).pin.position)
         self._reached = Taken(None, self.position, self.cursor)
         self._reader = _Reader(server, parameters, types, identity, silence)
         self._end = weakref.finalize(self, self._reader.close)
@@ -209,7 +209,7 @@ class _Reader:
             if self._types is not None and recorded.type not in self._types:
                 recorded = None
         with suppress(InvalidCursor):  # a later release may write them otherwise
-            self._position = decode_place(message.id, self._identity).position
+            self._position = decode_place(message.id, self._identity).pin.position
         self._put(Taken(recorded, self._position, message.id))
         self._last = message.id
 

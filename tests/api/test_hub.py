@@ -11,7 +11,6 @@ import pytest
 import dateline
 from dateline import ClaimAsserted, Ledger, Policy
 from dateline.api.hub import Changed, Delivered, Heartbeat, Hub
-from dateline.cursors import Place
 from dateline.domain.errors import LedgerFault
 from dateline.projections.feed import EVERYTHING, EventFilter
 from tests.builders import asserted, denied, framed, linked, registered, voided
@@ -67,7 +66,7 @@ def test_a_reader_catches_up_then_follows_without_a_gap(begun: Ledger) -> None:
     async def scene() -> None:
         hub = hub_of(begun)
         reading = asyncio.create_task(
-            take(hub.events(EVERYTHING, Place(0)), 104, Delivered)
+            take(hub.events(EVERYTHING, begun.place(0)), 104, Delivered)
         )
         for number in range(100):
             await asyncio.to_thread(begun.record, said(number))
@@ -81,10 +80,10 @@ def test_a_reader_that_left_the_ring_is_sent_back_to_the_ledger(begun: Ledger) -
     async def scene() -> None:
         hub = hub_of(begun, ring=2)
         fast = asyncio.create_task(
-            take(hub.events(EVERYTHING, Place(4)), 60, Delivered)
+            take(hub.events(EVERYTHING, begun.place(4)), 60, Delivered)
         )
         slow: list[int] = []
-        async with aclosing(hub.events(EVERYTHING, Place(4))) as feed:
+        async with aclosing(hub.events(EVERYTHING, begun.place(4))) as feed:
             for number in range(60):
                 await asyncio.to_thread(begun.record, said(number))
             assert positions(await fast) == list(range(5, 65))  # nobody is held up
@@ -105,7 +104,7 @@ def test_what_another_process_writes_is_delivered(
         hub = hub_of(begun)
         with dateline.open(begun.target) as other:
             reading = asyncio.create_task(
-                take(hub.events(EVERYTHING, Place(4)), 3, Delivered)
+                take(hub.events(EVERYTHING, begun.place(4)), 3, Delivered)
             )
             for number in range(3):
                 await asyncio.to_thread(other.record, said(number))
@@ -119,7 +118,8 @@ def test_a_filter_is_the_same_when_catching_up_and_following(begun: Ledger) -> N
         hub = hub_of(begun, ring=100)
         begun.record(*(said(n, ("seoul", "moscow")[n % 2]) for n in range(10)))
         wanted = begun.event_filter(source="moscow")
-        reading = asyncio.create_task(take(hub.events(wanted, Place(0)), 11, Delivered))
+        feed = hub.events(wanted, begun.place(0))
+        reading = asyncio.create_task(take(feed, 11, Delivered))
         await until(lambda: hub.readers == 1)
         await asyncio.to_thread(
             lambda: begun.record(
@@ -136,7 +136,7 @@ def test_a_silent_reader_is_told_how_far_it_has_come(begun: Ledger) -> None:
     async def scene() -> Heartbeat:
         hub = hub_of(begun, heartbeat=0.01)
         nothing = EventFilter(types=frozenset())
-        async with aclosing(hub.events(nothing, Place(0))) as feed:
+        async with aclosing(hub.events(nothing, begun.place(0))) as feed:
             async for told in feed:
                 assert isinstance(told, Heartbeat)
                 return told
@@ -144,7 +144,7 @@ def test_a_silent_reader_is_told_how_far_it_has_come(begun: Ledger) -> None:
 
     beat = asyncio.run(scene())
     assert beat.head == 4
-    assert begun.place(beat.cursor) == Place(4)
+    assert begun.place(beat.cursor) == begun.place(4)
 
 
 def test_closing_the_hub_ends_every_feed(begun: Ledger) -> None:
@@ -155,8 +155,8 @@ def test_closing_the_hub_ends_every_feed(begun: Ledger) -> None:
             return len([told async for told in feed])
 
         feeds = (
-            hub.events(EVERYTHING, Place(0)),
-            hub.changes(None, Policy(), Place(0)),
+            hub.events(EVERYTHING, begun.place(0)),
+            hub.changes(None, Policy(), begun.place(0)),
         )
         reading = [asyncio.create_task(read(feed)) for feed in feeds]
         await until(lambda: hub.readers == 2)
@@ -172,7 +172,7 @@ def test_closing_the_ledger_ends_every_feed(tmp_path: Path) -> None:
     async def scene() -> None:
         ledger = dateline.open(tmp_path / "war.dateline")
         hub = hub_of(ledger)
-        feed = hub.events(EVERYTHING, Place(0))
+        feed = hub.events(EVERYTHING, ledger.place(0))
         assert isinstance(await anext(feed), Delivered)
         await asyncio.to_thread(ledger.close)
         assert [told async for told in feed] == []
@@ -183,7 +183,7 @@ def test_closing_the_ledger_ends_every_feed(tmp_path: Path) -> None:
 def test_a_new_loop_gets_a_new_tail(begun: Ledger) -> None:
     hub = hub_of(begun)
     for _ in range(2):
-        feed = take(hub.events(EVERYTHING, Place(0)), 4, Delivered)
+        feed = take(hub.events(EVERYTHING, begun.place(0)), 4, Delivered)
         assert positions(run(feed)) == [1, 2, 3, 4]
 
 
@@ -201,7 +201,8 @@ def test_changes_are_told_as_the_rule_decides_them(begun: Ledger) -> None:
     begun.record(asserted(id="a"), denied(by="moscow"), asserted(id="again"))
     begun.record(voided("a"), voided("again"))
 
-    changed = run(take(hub_of(begun).changes(None, Policy(), Place(0)), 3, Changed))
+    feed = hub_of(begun).changes(None, Policy(), begun.place(0))
+    changed = run(take(feed, 3, Changed))
 
     assert told_of(changed) == [
         (5, "troops", "unreported", "asserted"),
@@ -217,7 +218,7 @@ def test_a_cursor_between_two_changes_of_one_event_skips_neither(
     begun.record(asserted("absent", by="moscow", id="rival"))
     hub = hub_of(begun)
 
-    whole = run(take(hub.changes(None, Policy(), Place(0)), 3, Changed))
+    whole = run(take(hub.changes(None, Policy(), begun.place(0)), 3, Changed))
     assert told_of(whole)[1:] == [
         (8, "absent", "unreported", "asserted"),
         (8, "troops", "asserted", "asserted"),  # contradicted from now on
@@ -243,9 +244,10 @@ def test_readers_of_the_same_changes_share_the_reckoning(begun: Ledger) -> None:
             return reckon(told, **asking)
 
         begun.feed.changes = counted  # type: ignore[method-assign]
+        place = begun.place(4)
         readings = [
-            asyncio.create_task(take(hub.changes(None, Policy(), Place(4)), 2, Changed))
-            for _ in range(20)
+            asyncio.create_task(take(feed, 2, Changed))
+            for feed in [hub.changes(None, Policy(), place) for _ in range(20)]
         ]
         await until(lambda: hub.readers == 20)
         await asyncio.sleep(0.05)
@@ -277,7 +279,7 @@ def failing_once(ledger: Ledger, error: Exception) -> None:
 def test_a_fault_of_the_ledger_is_waited_out(begun: Ledger) -> None:
     async def scene() -> None:
         failing_once(begun, LedgerFault("the disk is away"))
-        feed = hub_of(begun).events(EVERYTHING, Place(4))
+        feed = hub_of(begun).events(EVERYTHING, begun.place(4))
         reading = asyncio.create_task(take(feed, 1, Delivered))
         await asyncio.to_thread(begun.record, said(1))
         assert positions(await reading) == [5]
@@ -292,9 +294,9 @@ def test_a_fault_of_ours_ends_the_feeds_and_the_next_reader_begins_anew(
     async def scene() -> None:
         failing_once(begun, ZeroDivisionError())
         hub = hub_of(begun)
-        feed = hub.events(EVERYTHING, Place(0))
+        feed = hub.events(EVERYTHING, begun.place(0))
         assert len([told async for told in feed]) == 4
-        again = await take(hub.events(EVERYTHING, Place(0)), 4, Delivered)
+        again = await take(hub.events(EVERYTHING, begun.place(0)), 4, Delivered)
         assert positions(again) == [1, 2, 3, 4]
 
     asyncio.run(scene())

@@ -12,7 +12,7 @@ import dateline
 from dateline import ClaimFramed, Ledger, LedgerOpened
 from dateline.domain.errors import LedgerNotFound
 from dateline.domain.events import Event
-from dateline.domain.recorded import FIRST_HASH, chain_hash
+from dateline.domain.recorded import FIRST_HASH, Mark, chain_hash
 from dateline.projections.feed import EventFilter, stored
 from tests.faults import children
 from tests.faults.children import SOURCES, Child, batch, events_of, registrations
@@ -39,7 +39,10 @@ class Checked:
         head = ledger.position
         last = 0
         for entry in stored(
-            ledger._store, EventFilter(), after=self.position, upto=head
+            ledger._store,
+            EventFilter(),
+            after=Mark(self.position, self.hash),
+            upto=head,
         ):
             assert entry.position == self.position + 1
             assert entry.hash == chain_hash(self.hash, entry)

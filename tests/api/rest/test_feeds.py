@@ -18,6 +18,7 @@ from dateline.api.hub import Delivered
 from dateline.api.rest.feeds import KEPT_MESSAGES, told
 from dateline.domain.answers import as_json
 from dateline.domain.errors import LedgerDamaged
+from dateline.domain.recorded import BEGINNING
 from dateline.projections.feed import Feed
 from tests.api.rest.asking import Rest, refusal
 from tests.api.serving import running, serving
@@ -306,7 +307,7 @@ def test_a_feed_is_not_buffered_on_its_way(story: Ledger) -> None:
 
 
 def test_messages_are_written_once_for_all(story: Ledger) -> None:
-    page = story.feed.page(story.event_filter(), after=0, upto=story.position)
+    page = story.feed.page(story.event_filter(), after=BEGINNING, upto=story.position)
     one, *others = [Delivered(one.entry, str(n), 9) for n, one in enumerate(page.told)]
     kept: dict[str, bytes] = {}
     message = told(one, kept)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 import dateline
 from dateline import Ledger
 from dateline.domain.errors import LedgerDamaged
+from dateline.domain.recorded import Mark
 from dateline.projections.feed import Feed
 from tests.api.rest.asking import NDJSON, Rest, asking, lines_of
 from tests.builders import opened, stored
@@ -117,8 +118,8 @@ def test_lines_that_are_cut_off_do_not_end(
     ledger.record(*(opened(f"t{number}") for number in range(2_500)))
     page = Feed.page
 
-    def damaged(self: Feed, *args: Any, after: int, **named: Any) -> Any:
-        if after >= 1_000:
+    def damaged(self: Feed, *args: Any, after: Mark, **named: Any) -> Any:
+        if after.position >= 1_000:
             raise LedgerDamaged("the disk is gone")
         return page(self, *args, after=after, **named)
 
