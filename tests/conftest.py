@@ -1,7 +1,8 @@
-"""Fixtures that several tests share: a real ledger in a file, and its clock."""
+"""Fixtures that several tests share: a real ledger, on each store, and its clock."""
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import settings
 import dateline
 from dateline import Ledger
 from tests.builders import Clock
+from tests.stores import STORES, Places
 
 settings.register_profile("default", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
@@ -22,8 +24,28 @@ def clock() -> Clock:
     return Clock("2024-11-01T12:00:00Z")
 
 
+@pytest.fixture(scope="session", params=STORES)
+def store(request: pytest.FixtureRequest) -> str:
+    """Take each kind of store in turn."""
+    kind: str = request.param
+    return kind
+
+
 @pytest.fixture
-def ledger(tmp_path: Path, clock: Clock) -> Iterator[Ledger]:
-    """Open a new ledger in a file, in UTC, by the clock above."""
-    with dateline.open(tmp_path / "war.dateline", clock=clock) as opened:
+def places(store: str, tmp_path: Path) -> Iterator[Places]:
+    """Name places for new ledgers."""
+    with closing(Places(store, tmp_path)) as found:
+        yield found
+
+
+@pytest.fixture
+def target(places: Places) -> str:
+    """Name a place where no ledger is yet."""
+    return places.new()
+
+
+@pytest.fixture
+def ledger(target: str, clock: Clock) -> Iterator[Ledger]:
+    """Open a new ledger called "war", in UTC, by the clock above."""
+    with dateline.open(target, title="war", clock=clock) as opened:
         yield opened
