@@ -47,6 +47,8 @@ STATUSES: dict[type[DatelineError], int] = {
     errors.LedgerReadOnly: 503,
     errors.DiskFull: 507,
     errors.LedgerClosed: 503,
+    errors.InvalidFeed: 500,
+    errors.FeedUnavailable: 503,
 }
 """HTTP statuses by class; a class that is not here has that of its nearest base.
 

@@ -552,3 +552,23 @@ class LedgerClosed(DatelineError):
 
     def __init__(self) -> None:
         super().__init__("the ledger is closed; open it again")
+
+
+# --- a ledger's stream in NATS ----------------------------------------------------
+
+
+class InvalidFeed(DatelineError):
+    """NATS cannot be used as it is named or set; trying again does not help."""
+
+    code: ClassVar[str] = "invalid_feed"
+
+
+class FeedUnavailable(DatelineError):
+    """NATS cannot be reached, or cannot take or give anything at present."""
+
+    code: ClassVar[str] = "feed_unavailable"
+    fault: ClassVar[bool] = True
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"{place} is of no use at present: {reason}; try again")
+        self.place, self.reason = place, reason
