@@ -8,7 +8,16 @@ import typer
 from typer.core import TyperGroup
 
 from dateline import __version__
-from dateline.cli import asking, copying, demo, following, keeping, output, serving
+from dateline.cli import (
+    asking,
+    copying,
+    demo,
+    following,
+    keeping,
+    output,
+    relaying,
+    serving,
+)
 from dateline.cli.ending import check_unicode, status_of
 
 
@@ -90,5 +99,6 @@ for name, command in (
     app.command(name)(command)
 
 app.command("serve", cls=serving.ServeCommand)(serving.serve)
+app.command("relay")(relaying.relay)
 app.command("schema")(serving.schema)
 app.add_typer(serving.keys, name="keys")
