@@ -4,6 +4,8 @@ It may be mounted anywhere in another program, needs no lifespan of its own, and
 starts nothing before the first reader of a feed.
 """
 
+from typing import TYPE_CHECKING
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import Route, WebSocketRoute
@@ -21,6 +23,9 @@ from dateline.api.settings import Settings
 from dateline.domain.errors import DatelineError
 from dateline.ledger import Ledger
 
+if TYPE_CHECKING:
+    from dateline.projections.jetstream.feed import JetStreamFeed
+
 
 def create_app(ledger: Ledger, settings: Settings | None = None) -> Starlette:
     """Return the application that serves a ledger.
@@ -30,12 +35,14 @@ def create_app(ledger: Ledger, settings: Settings | None = None) -> Starlette:
         settings: default: from the environment.
     """
     settings = settings or Settings()
+    feed = None if settings.feed is None else _jetstream(ledger, settings.feed)
     hub = Hub(
         ledger,
         heartbeat_seconds=settings.heartbeat_seconds,
         ring_events=settings.ring_events,
+        feed=feed,
     )
-    services = Services(ledger, settings, hub)
+    services = Services(ledger, settings, hub, feed)
     access, metrics = Access(settings), Metrics(services)
     graphql = graphql_app(services)
     app = Starlette(
@@ -56,3 +63,14 @@ def create_app(ledger: Ledger, settings: Settings | None = None) -> Starlette:
     app.router.redirect_slashes = False
     app.state.services = services
     return app
+
+
+def _jetstream(ledger: Ledger, url: str) -> "JetStreamFeed":
+    """Return the feed of a ledger's stream.
+
+    Raises:
+        MissingExtra: the client of NATS is not installed. InvalidFeed: the URL.
+    """
+    from dateline.projections.jetstream.feed import JetStreamFeed
+
+    return JetStreamFeed.at(url, ledger.feed, ledger.identity)

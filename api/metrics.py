@@ -63,6 +63,18 @@ class Metrics:
             "Positions recorded that the tail of the feeds has yet to take in.",
             registry=registry,
         ).set_function(lambda: services.hub.lag)
+        if (feed := services.feed) is not None:
+            Gauge(
+                "dateline_nats_connected",
+                "Whether there is a connection to NATS.",
+                registry=registry,
+            ).set_function(lambda: feed.is_connected)
+            Gauge(
+                "dateline_nats_leading",
+                "Whether the feeds come from NATS; not while nobody reads one, and not "
+                "while the ledger is read in its stead.",
+                registry=registry,
+            ).set_function(lambda: feed.is_leading)
         self._head = Gauge(
             "dateline_head_position",
             "The last position of the ledger; its rate is that of events.",

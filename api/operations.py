@@ -30,7 +30,10 @@ def routes(services: Services, metrics: Metrics) -> Sequence[BaseRoute]:
             head = await services.ask(services.ledger.feed.head)
         except DatelineError as error:
             return respond(NotReady(f"the ledger cannot be read ({error.code})"))
-        return JSONResponse({"status": "ready", "position": head}, headers=_UNSTORED)
+        told = {"status": "ready", "position": head}
+        if (feed := services.feed) is not None:
+            told["nats"] = "connected" if feed.is_connected else "disconnected"
+        return JSONResponse(told, headers=_UNSTORED)
 
     async def measured(request: Request) -> Response:
         """Give what is counted, in the form that Prometheus reads."""

@@ -14,7 +14,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from logging import getLogger
 from types import FrameType
 from typing import Any, ClassVar
@@ -29,6 +29,7 @@ from dateline.api.connections import LINGER_SECONDS, bounded
 from dateline.api.hub import Hub
 from dateline.api.limits import CLOSING, LOOPBACK_HOSTS
 from dateline.api.problems import ShuttingDown, refuse
+from dateline.api.services import Services
 from dateline.api.settings import InvalidSetting, Settings
 from dateline.ledger import Ledger
 
@@ -129,7 +130,8 @@ def serve(ledger: Ledger, settings: Settings, listening: Callable[[str], None]) 
 
             export()
         _allow_files(settings.max_connections)
-        hub: Hub = app.state.services.hub
+        services: Services = app.state.services
+        hub = services.hub
         config = uvicorn.Config(
             _Stoppable(app, hub),
             http=bounded(settings),
@@ -143,7 +145,8 @@ def serve(ledger: Ledger, settings: Settings, listening: Callable[[str], None]) 
         )
         _settle_memory()
         url = _url(settings.host, sockets[0])
-        _Server(config, hub, lambda: listening(url)).run(sockets)
+        with services.feed or nullcontext():
+            _Server(config, hub, lambda: listening(url)).run(sockets)
     finally:
         for bound in sockets:
             bound.close()

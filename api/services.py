@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 from anyio import CancelScope, CapacityLimiter, to_thread
@@ -20,6 +20,9 @@ from dateline.api.problems import NotReached, TooSlow
 from dateline.api.settings import Settings
 from dateline.ledger import Ledger
 from dateline.projections.committing import Command
+
+if TYPE_CHECKING:
+    from dateline.projections.jetstream.feed import JetStreamFeed
 
 READERS = 2
 """Questions asked at once: more threads only get in each other's way (benchmarks/)."""
@@ -37,12 +40,14 @@ class Services:
     """One ledger as a server asks it.
 
     Attributes:
+        feed: what the hub follows instead of the ledger, if it does.
         recorded: told the seconds that each recording took.
     """
 
     ledger: Ledger
     settings: Settings
     hub: Hub
+    feed: "JetStreamFeed | None" = None
     recorded: Callable[[float], None] = field(default=lambda seconds: None)
     _readers: CapacityLimiter = field(default_factory=partial(CapacityLimiter, READERS))
     _pumps: CapacityLimiter = field(default_factory=partial(CapacityLimiter, 1))

@@ -120,6 +120,13 @@ class Settings(BaseSettings):
         4_096, description="Recent events kept in memory for the readers of feeds."
     )
 
+    feed: str | None = Field(
+        None,
+        repr=False,
+        description="NATS to follow instead of the database, as `dateline relay` "
+        "names it (extra `nats`). Default: none, the database.",
+    )
+
     graphql_max_depth: Count = Field(12, description="Levels in an operation.")
     graphql_max_aliases: Count = Field(30, description="Aliases in a document.")
     graphql_max_tokens: Count = Field(2_000, description="Tokens in a document.")
