@@ -50,7 +50,9 @@ ON_A_SERVER = [
     DOCS / "how-to" / "run-in-production.md",
 ]
 """Pages that tests/test_production_docs.py runs, beside a database server."""
-RUN_HERE = [page for page in PAGES if page not in ON_A_SERVER]
+ON_NATS = DOCS / "how-to" / "fan-out-through-nats.md"
+"""The page that tests/jetstream/test_page.py runs, beside a server of NATS."""
+RUN_HERE = [page for page in PAGES if page not in (*ON_A_SERVER, ON_NATS)]
 UNEXECUTED = {"sh": 2}
 """Blocks of other kinds: at most so many in the pages that are run here."""
 
@@ -541,7 +543,8 @@ def test_the_map_names_every_module() -> None:
     modules = {
         name_of(path)
         for folder in (
-            *("domain", "projections", "dateline", "dateline/cli"),
+            *("domain", "projections", "projections/sqlite", "projections/postgres"),
+            *("projections/jetstream", "dateline", "dateline/cli"),
             *("dateline/client", "api", "api/rest", "api/graphql"),
         )
         for path in (ROOT / folder).glob("*.py")
