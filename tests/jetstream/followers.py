@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from dateline import Ledger
-from dateline.domain.errors import DatelineError
+from dateline.domain.errors import HistoryLost, LedgerUnavailable
 from dateline.projections.feed import EVERYTHING, Feed, Page, Told
 from dateline.projections.jetstream.connection import Address, Connector
 from dateline.projections.jetstream.feed import JetStreamFeed
@@ -33,7 +33,7 @@ class Follower:
 
     Attributes:
         told: what it was told, in order.
-        failure: what ended it.
+        failure: what ended it, if it did.
         pause: called before each look; it may take its time.
     """
 
@@ -45,7 +45,7 @@ class Follower:
             Connector(Address.parse(url), "a follower of the tests"),
         )
         self.told: list[Told] = []
-        self.failure: DatelineError | None = None
+        self.failure: HistoryLost | None = None
         self.pause: Callable[[], object] = lambda: None
         self._begun = threading.Event()
         self._ended = threading.Event()
@@ -77,9 +77,9 @@ class Follower:
     def _follow(self) -> None:
         mark = self.feed.mark()
         self._begun.set()
-        try:
-            while not self._ended.is_set():
-                self.pause()
+        while not self._ended.is_set():
+            self.pause()
+            try:
                 if self.feed.wait(mark.position, _WAIT_SECONDS):
                     told, mark = self.feed.page(
                         EVERYTHING, after=mark, upto=self.feed.head(), facets=True
@@ -87,8 +87,11 @@ class Follower:
                     self.told += told
                 else:
                     self.feed.check(mark)
-        except DatelineError as error:
-            self.failure = error
+            except HistoryLost as error:
+                self.failure = error
+                return
+            except LedgerUnavailable:
+                self._ended.wait(_WAIT_SECONDS)
 
 
 @contextmanager

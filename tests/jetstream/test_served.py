@@ -15,11 +15,11 @@ import pytest
 from httpx_sse import EventSource
 from starlette.testclient import TestClient
 
-import dateline
 from dateline import Client, Ledger
 from dateline.api import Settings, create_app
-from dateline.domain.errors import InvalidFeed, MissingExtra
+from dateline.domain.errors import FeedUnavailable, InvalidFeed, MissingExtra
 from dateline.domain.events import Event
+from dateline.projections.jetstream.stream import NewStream
 from tests.api.serving import running, serving
 from tests.builders import (
     asserted,
@@ -39,7 +39,8 @@ from tests.builders import (
 from tests.faults.children import Child
 from tests.jetstream.relays import RelayProcess, relay_for_ever, relay_once, until_so
 from tests.jetstream.servers import cluster, free_ports, server, url_of
-from tests.jetstream.test_relay_faults import make_replicated, prepare, recording
+from tests.jetstream.streams import check, remember_no_duplicates
+from tests.jetstream.writers import prepare, recording
 
 SILENT = 3_600
 
@@ -347,5 +348,18 @@ def test_readers_miss_nothing_while_nodes_and_relays_die(
             assert reader.positions == wanted
         for one in servers:
             until_so(lambda one=one: measured(one.url, "dateline_nats_leading") == 1)  # type: ignore[misc]
-        with dateline.open(ledger.target) as again:
-            assert again.position == head
+        check(url, ledger)
+
+
+def make_replicated(ledger: Ledger, url: str) -> None:
+    """Make a stream on all three nodes, once they have found each other."""
+    until_so(lambda: has_made(ledger, url), 60)
+    remember_no_duplicates(url, ledger)
+
+
+def has_made(ledger: Ledger, url: str) -> bool:
+    try:
+        relay_once(ledger, url, NewStream(replicas=3))
+    except FeedUnavailable:
+        return False
+    return True
