@@ -22,7 +22,7 @@ from eventsourcing.sqlite import SQLiteCursor
 
 from dateline.domain import errors
 from dateline.domain.recorded import LogEntry
-from dateline.projections.sqlite import schema
+from dateline.projections.sqlite import schema, wal
 from dateline.projections.sqlite.connections import (
     Connection,
     Datastore,
@@ -78,11 +78,15 @@ class SQLiteStore:
                     raise errors.LedgerNotFound(target)
                 check_folder(target)
                 self._db_name = uri(target)
-            elif is_writable(target):
-                self._db_name = uri(target, "mode=rw")
             else:
-                self._read_only = True
-                self._db_name = self._read_only_uri()
+                with translated(target):
+                    wal.check(target, lock_timeout)
+                if is_writable(target):
+                    self._db_name = uri(target, "mode=rw")
+                else:
+                    self._read_only = True
+                    self._db_name = self._read_only_uri()
+            self._identity = identity(target)
         with translated(target):
             self._keep_alive = connect(self._db_name, lock_timeout)
             if not self._read_only:
@@ -91,7 +95,7 @@ class SQLiteStore:
             self._connect()
             if target != MEMORY:
                 self._keep_alive.close()
-                self._identity = identity(target)
+                self._identity = self._identity or identity(target)
 
     def _connect(self) -> None:
         self._datastore = Datastore(self._db_name, self._lock_timeout)
@@ -159,12 +163,17 @@ class SQLiteStore:
             closing(connection.transaction_cursor()) as cursor,
         ):
             self._take_lock(cursor)
+            before = cursor.connection.total_changes
             try:
                 yield cursor
+                if cursor.connection.total_changes != before:
+                    wal.count(cursor)
+                self._check_file()
                 connection.commit()
             except BaseException:
                 connection.rollback()
                 raise
+            self._check_file()  # or it was committed to what nobody will find
         with self._written:
             self._written.notify_all()
 
