@@ -5,6 +5,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from enum import Enum, auto
 from urllib.parse import urlsplit
 
 _RESET = struct.pack("ii", 1, 0)
@@ -17,9 +18,28 @@ Budget = Callable[[], int | None]
 """
 
 
+class Fate(Enum):
+    """What becomes of something that a client sends, and of its connection."""
+
+    PASSED = auto()
+    DROPPED = auto()
+    """It is cut, and the server gets nothing of it."""
+    UNANSWERED = auto()
+    """The server gets it, and it is cut when the answer comes."""
+
+
+Judge = Callable[[bytes], Fate]
+"""Decides on what a client sends."""
+
+
 def never() -> int | None:
     """Let every connection live."""
     return None
+
+
+def passed(_: bytes) -> Fate:
+    """Let everything pass."""
+    return Fate.PASSED
 
 
 class Proxy:
@@ -28,6 +48,7 @@ class Proxy:
     Attributes:
         target: the URL of the server that new connections go to.
         budget: of new connections; see :data:`Budget`.
+        judge: of what clients send.
         chunk: at most so many bytes are passed on at once.
         is_mute: swallow what the server says, and cut nothing.
         connections: how many there have been.
@@ -36,12 +57,14 @@ class Proxy:
     def __init__(self, target: str) -> None:
         self.target = target
         self.budget: Budget = never
+        self.judge: Judge = passed
         self.chunk = _CHUNK
         self.is_mute = False
         self.connections = 0
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._lock = threading.Lock()
         self._pairs: set[tuple[socket.socket, socket.socket]] = set()
+        self._doomed: set[tuple[socket.socket, socket.socket]] = set()
         self._accepting = threading.Thread(target=self._accept, daemon=True)
         self._accepting.start()
 
@@ -103,8 +126,16 @@ class Proxy:
     ) -> None:
         with suppress(OSError):  # the other pump has cut it
             while part := source.recv(self.chunk):
-                if self.is_mute and source is pair[1]:
+                if source is pair[0]:
+                    fate = self.judge(part)
+                    if fate is Fate.DROPPED:
+                        break
+                    if fate is Fate.UNANSWERED:
+                        self._doomed.add(pair)
+                elif self.is_mute:
                     continue
+                elif pair in self._doomed:
+                    break
                 if budget is not None:
                     part = part[:budget]
                     budget -= len(part)
@@ -119,6 +150,7 @@ class Proxy:
             if pair not in self._pairs:
                 return
             self._pairs.remove(pair)
+            self._doomed.discard(pair)
         for end in pair:
             with suppress(OSError):
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)

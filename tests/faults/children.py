@@ -183,6 +183,27 @@ def follow(pipe: Connection, target: str, last: str) -> None:
     pipe.send(seen)
 
 
+def serve(pipe: Connection, target: str) -> None:
+    """Serve a ledger, and send the server's URL; the ring is small."""
+    from dateline.api import Settings
+    from dateline.api.serve import serve
+
+    with dateline.open(target, create=False) as ledger:
+        serve(ledger, Settings(port=0, log_level="error", ring_events=64), pipe.send)
+
+
+def follow_server(pipe: Connection, url: str, last: str) -> None:
+    """Send the events in the order in which a server streams them, until one."""
+    seen = []
+    with dateline.Client(url) as client, client.subscribe(after=0) as coming:
+        pipe.send("ready")
+        for recorded in coming:
+            seen.append((recorded.position, recorded.id))
+            if recorded.id == last:
+                break
+    pipe.send(seen)
+
+
 def ask(pipe: Connection, target: str, on: str) -> None:
     """Ask for knowledge at the head until told to stop; send what was answered."""
     answers: dict[int, bytes] = {}
