@@ -199,7 +199,7 @@ class Ledger:
         self.identity: str = opened.hash[:32]
         self.first_position = opened.position
         self._zone = Zone(self.timezone)
-        self._points = Points(self._store, self._zone, self._clock)
+        self._points = Points(self._zone, self._clock)
         self._book = Book(self._store, self._zone)
         self.commands = Committing(self._store, self._book, self._zone, self._clock)
         self.feed = Feed(self._store, self._zone)
@@ -333,9 +333,9 @@ class Ledger:
                 (pin,), last = decode(after, 1, *question)
                 asked = self._points.pinned(cursor, asked, pin)
             answers = AsOf(cursor, self._zone, policy)
-            if topic is not None:
-                answers.check_topic(topic, asked.point.recorded_by)
             found = answers.claims(asked.point, topic=topic)
+            if topic is not None and not found:
+                answers.check_topic(topic, asked.point.recorded_by)
             possibly_known = answers.possibly_known(asked.point, topic=topic)
         counts: dict[str, int] = {}
         for _, status, _ in found:

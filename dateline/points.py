@@ -20,7 +20,7 @@ from dateline.domain.times import (
 )
 from dateline.projections import log
 from dateline.projections.recording import Clock
-from dateline.projections.store import OPEN_END, Cursor, Store
+from dateline.projections.store import OPEN_END, Cursor
 
 On = str | date
 """A point of public time: a day as ``YYYY-MM-DD``, or an instant with an offset."""
@@ -72,8 +72,7 @@ class Asked(NamedTuple):
 class Points:
     """Reads the points of questions to one ledger."""
 
-    def __init__(self, store: Store, zone: Zone, clock: Clock) -> None:
-        self._store = store
+    def __init__(self, zone: Zone, clock: Clock) -> None:
         self._zone = zone
         self._clock = clock
 
@@ -110,16 +109,12 @@ class Points:
 
     def resolve(self, cursor: Cursor, recorded_by: RecordedBy) -> RecordPoint:
         """Read a point of record time: the last position at or before it."""
-        head = self.moment(cursor, self._store.last_position(cursor))
-        head = head._replace(is_fixed=False)
         if recorded_by is None:
-            return head
+            return self._head(cursor)
         text = point_text(recorded_by, "recorded_by")
         if text.isascii() and text.isdigit():
-            position = int(text) if len(text) < 20 else 2**63
-            if position > head.position:
-                raise errors.NotYetRecorded(text, head.position)
-            return self.moment(cursor, position)
+            return self._at_position(cursor, text)
+        head = self._head(cursor)
         now = instant_of(self._clock())
         if head.recorded_at is not None:
             now = max(now, instant_of(head.recorded_at))
@@ -145,6 +140,16 @@ class Points:
             head.recorded_at
         )
         return found._replace(is_fixed=is_fixed)
+
+    def _head(self, cursor: Cursor) -> RecordPoint:
+        return self.moment(cursor, OPEN_END)._replace(is_fixed=False)
+
+    def _at_position(self, cursor: Cursor, text: str) -> RecordPoint:
+        position = min(int(text), OPEN_END) if len(text) < 20 else OPEN_END
+        found = self.moment(cursor, position)
+        if found.position != position and position > self._head(cursor).position:
+            raise errors.NotYetRecorded(text, found.position)
+        return found
 
     def moment(self, cursor: Cursor, position: int) -> RecordPoint:
         moment = log.moment(cursor, position)
