@@ -13,6 +13,7 @@ import sys
 import termios
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from dateline import Answer, Ledger, Policy
 from dateline.cli.app import app
 from dateline.domain.answers import as_json
 from dateline.jsonl import import_file
+from dateline.projections.targets import name_of
+from tests.stores import Places, on_sqlite_alone
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "dprk-troops-2024.jsonl"
 COMMANDS = (
@@ -118,25 +121,25 @@ def write_lines(path: Path, *events: dict[str, Any]) -> Path:
 
 
 @pytest.fixture(scope="session")
-def seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def seed(store: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The packaged example as a ledger; nobody writes to it."""
-    path = tmp_path_factory.mktemp("seed") / "seed.dateline"
-    with EXAMPLE.open("rb") as file:
-        import_file(str(path), file, name=EXAMPLE.name, keep_recorded_at=True)
-    return path
+    with closing(Places(store, tmp_path_factory.mktemp("seed"))) as places:
+        target = places.new("seed")
+        with EXAMPLE.open("rb") as file:
+            import_file(target, file, name=EXAMPLE.name, keep_recorded_at=True)
+        yield target
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Path:
+def ledger(target: str) -> str:
     """A ledger of one topic, one source and one claim."""
-    path = tmp_path / "war.dateline"
-    with dateline.open(path) as opened:
+    with dateline.open(target, title="war") as opened:
         opened.record(
             dateline.TopicOpened(topic="dprk", title="North Korea"),
             dateline.SourceRegistered(source="seoul", name="Seoul"),
             dateline.ClaimFramed(claim="troops", text="Troops came.", topics=("dprk",)),
         )
-    return path
+    return target
 
 
 # --- answers as JSON ----------------------------------------------------------------
@@ -237,7 +240,7 @@ IGNORING = ("--policy", '{"implicit": "ignore"}')
     ],
 )
 def test_json_is_the_librarys_answer_and_nothing_else(
-    seed: Path, words: tuple[str, ...], answer: Answers
+    seed: str, words: tuple[str, ...], answer: Answers
 ) -> None:
     name, *rest = words
     printed = invoked(name, seed, *rest, "--json")
@@ -272,7 +275,7 @@ KURSK = "kursk-arrival"
     ],
 )
 def test_the_worked_table_is_what_known_prints(
-    seed: Path, on: str, troops: object, brigades: object, kursk: object
+    seed: str, on: str, troops: object, brigades: object, kursk: object
 ) -> None:
     answer = json.loads(invoked("known", seed, "--on", on, "--json"))
 
@@ -291,7 +294,7 @@ def test_the_worked_table_is_what_known_prints(
 
 
 def test_the_worked_example_counts_statuses_and_what_is_possibly_known(
-    seed: Path,
+    seed: str,
 ) -> None:
     counts = {}
     undated = {}
@@ -307,7 +310,7 @@ def test_the_worked_example_counts_statuses_and_what_is_possibly_known(
 
 @pytest.mark.parametrize("day", ["2024-10-20", "2024-10-21", "2024-10-22"])
 def test_a_policy_that_ignores_the_implicit_leaves_the_claim_raised(
-    seed: Path, day: str
+    seed: str, day: str
 ) -> None:
     words = ("claim", seed, TROOPS, "--on", day, *IGNORING, "--json")
 
@@ -324,15 +327,15 @@ def test_a_policy_that_ignores_the_implicit_leaves_the_claim_raised(
     ],
 )
 def test_the_promised_briefing_is_open_until_it_lapses(
-    seed: Path, on: str, states: list[str]
+    seed: str, on: str, states: list[str]
 ) -> None:
     answer = json.loads(invoked("expectations", seed, "--on", on, "--json"))
 
     assert [promised["state"] for promised in answer["expectations"]] == states
 
 
-def test_known_prints_every_page(tmp_path: Path) -> None:
-    with dateline.open(path := tmp_path / "many.dateline") as opened:
+def test_known_prints_every_page(target: str) -> None:
+    with dateline.open(target) as opened:
         opened.record(dateline.SourceRegistered(source="s", name="S"))
         for index in range(300):
             claim = f"c{index:03}"
@@ -341,7 +344,7 @@ def test_known_prints_every_page(tmp_path: Path) -> None:
                 dateline.ClaimAsserted(claim=claim, source="s", said_at="2024"),
             )
 
-    answer = json.loads(invoked("known", path, "--on", "2025-01-01", "--json"))
+    answer = json.loads(invoked("known", target, "--on", "2025-01-01", "--json"))
 
     assert (len(answer["claims"]), answer["next"]) == (300, None)
 
@@ -364,7 +367,7 @@ def test_known_prints_every_page(tmp_path: Path) -> None:
     ],
 )
 def test_events_prints_one_event_a_line(
-    seed: Path, words: tuple[str, ...], filter: dict[str, Any]
+    seed: str, words: tuple[str, ...], filter: dict[str, Any]
 ) -> None:
     with dateline.open(seed, create=False) as opened:
         expected = [e.model_dump(mode="json") for e in opened.events(**filter)]
@@ -375,7 +378,7 @@ def test_events_prints_one_event_a_line(
     assert [int(line.split()[0]) for line in plain] == [e["position"] for e in expected]
 
 
-def test_an_events_line_names_every_field(seed: Path) -> None:
+def test_an_events_line_names_every_field(seed: str) -> None:
     (line,) = invoked("events", seed, "--after", "31", "--source", "rutte").splitlines(
         keepends=True
     )[:1]
@@ -387,16 +390,16 @@ def test_an_events_line_names_every_field(seed: Path) -> None:
     )
 
 
-def test_export_prints_the_log_as_stored(seed: Path) -> None:
+def test_export_prints_the_log_as_stored(seed: str) -> None:
     with dateline.open(seed, create=False) as opened:
         expected = b"".join(line + b"\n" for line in opened.export())
 
     assert run("export", seed).stdout.encode() == expected
 
 
-def test_an_export_imported_reproduces_the_ledger(seed: Path, tmp_path: Path) -> None:
+def test_an_export_imported_reproduces_the_ledger(seed: str, places: Places) -> None:
     exported = invoked("export", seed)
-    copy = tmp_path / "copy.dateline"
+    copy = places.new("copy")
 
     imported = run("import", copy, "-", "--keep-recorded-at", input=exported)
 
@@ -406,7 +409,7 @@ def test_an_export_imported_reproduces_the_ledger(seed: Path, tmp_path: Path) ->
     assert "verified 41 events and 11 claims" in invoked("verify", copy)
 
 
-def test_export_into_a_file_writes_it_whole(seed: Path, tmp_path: Path) -> None:
+def test_export_into_a_file_writes_it_whole(seed: str, tmp_path: Path) -> None:
     target = tmp_path / "out.jsonl"
 
     invoked("export", seed, "--output", target)
@@ -447,7 +450,7 @@ def next_line(follower: subprocess.Popen[bytes]) -> bytes:
 
 @pytest.mark.slow
 def test_followers_in_other_processes_see_each_event_once_and_at_once(
-    ledger: Path, follow: Callable[..., subprocess.Popen[bytes]]
+    ledger: str, follow: Callable[..., subprocess.Popen[bytes]]
 ) -> None:
     followers = [follow(ledger, "--after", "2", "--json") for _ in range(2)]
     seen = [[next_line(follower) for _ in range(2)] for follower in followers]
@@ -467,7 +470,7 @@ def test_followers_in_other_processes_see_each_event_once_and_at_once(
 
 @pytest.mark.slow
 def test_following_ends_when_the_reader_has_gone(
-    ledger: Path, follow: Callable[..., subprocess.Popen[bytes]]
+    ledger: str, follow: Callable[..., subprocess.Popen[bytes]]
 ) -> None:
     follower = follow(ledger)
     for _ in range(4):
@@ -482,39 +485,35 @@ def test_following_ends_when_the_reader_has_gone(
 # --- keeping a ledger -----------------------------------------------------------------
 
 
-def test_init_opens_a_ledger_with_its_title_and_zone(tmp_path: Path) -> None:
-    path = tmp_path / "war.dateline"
+def test_init_opens_a_ledger_with_its_title_and_zone(target: str) -> None:
+    said = invoked("init", target, "--title", "The war", "--timezone", "Europe/Kyiv")
 
-    said = invoked("init", path, "--title", "The war", "--timezone", "Europe/Kyiv")
-
-    assert said == f"{path}: opened 'The war', days in Europe/Kyiv\n"
-    with dateline.open(path, create=False) as opened:
+    assert said == f"{target}: opened 'The war', days in Europe/Kyiv\n"
+    with dateline.open(target, create=False) as opened:
         assert (opened.title, opened.timezone) == ("The war", "Europe/Kyiv")
         assert [event.type for event in opened.events()] == ["LedgerOpened"]
 
 
-def test_init_without_more_names_the_ledger_after_its_file(tmp_path: Path) -> None:
-    invoked("init", path := tmp_path / "war.dateline")
+def test_init_without_more_names_the_ledger_after_its_place(target: str) -> None:
+    invoked("init", target)
 
-    with dateline.open(path, create=False) as opened:
-        assert (opened.title, opened.timezone) == ("war", "UTC")
+    with dateline.open(target, create=False) as opened:
+        assert (opened.title, opened.timezone) == (name_of(target), "UTC")
 
 
 def test_import_creates_a_ledger_and_changes_nothing_the_second_time(
-    tmp_path: Path,
+    target: str,
 ) -> None:
-    path = tmp_path / "war.dateline"
-
-    first = invoked("import", path, EXAMPLE)
-    log = invoked("export", path)
-    again = invoke("import", path, EXAMPLE)
+    first = invoked("import", target, EXAMPLE)
+    log = invoked("export", target)
+    again = invoke("import", target, EXAMPLE)
 
     assert first == f"{EXAMPLE}: 41 lines, 41 new, 0 there already\n"
     assert again.stdout == f"{EXAMPLE}: 41 lines, 0 new, 40 there already\n"
     assert again.stderr == (
         f"dateline: note: {EXAMPLE}: line 1: LedgerOpened skipped; the ledger is open\n"
     )
-    assert (again.exit_code, invoked("export", path)) == (0, log)
+    assert (again.exit_code, invoked("export", target)) == (0, log)
 
 
 TOPIC = {"type": "TopicOpened", "topic": "t", "title": "T"}
@@ -522,18 +521,17 @@ SOURCE = {"type": "SourceRegistered", "source": "s", "name": "S"}
 CLAIM = {"type": "ClaimFramed", "claim": "c", "text": "It is so.", "topics": ["t"]}
 
 
-def test_import_takes_several_files_in_their_order(tmp_path: Path) -> None:
-    path = tmp_path / "war.dateline"
+def test_import_takes_several_files_in_their_order(target: str, tmp_path: Path) -> None:
     one = write_lines(tmp_path / "one.jsonl", TOPIC)
     two = write_lines(tmp_path / "two.jsonl", CLAIM, SOURCE)
 
-    said = invoked("import", path, one, two)
+    said = invoked("import", target, one, two)
 
     assert said == (
         f"{one}: 1 line, 1 new, 0 there already\n"
         f"{two}: 2 lines, 2 new, 0 there already\n"
     )
-    with dateline.open(path, create=False) as opened:
+    with dateline.open(target, create=False) as opened:
         assert opened.title == "one"
         assert [event.type for event in opened.events(1)] == [
             *("TopicOpened", "ClaimFramed", "SourceRegistered")
@@ -541,34 +539,31 @@ def test_import_takes_several_files_in_their_order(tmp_path: Path) -> None:
 
 
 def test_import_reads_standard_input_and_names_the_ledger_after_itself(
-    tmp_path: Path,
+    target: str,
 ) -> None:
-    path = tmp_path / "war.dateline"
-
-    imported = run("import", path, "-", input=json.dumps(TOPIC))
+    imported = run("import", target, "-", input=json.dumps(TOPIC))
 
     assert imported.stdout == "standard input: 1 line, 1 new, 0 there already\n"
-    with dateline.open(path, create=False) as opened:
-        assert opened.title == "war"
+    with dateline.open(target, create=False) as opened:
+        assert opened.title == name_of(target)
 
 
-def test_import_in_parts_keeps_the_parts_before_a_bad_line(tmp_path: Path) -> None:
-    path = tmp_path / "war.dateline"
+def test_import_in_parts_keeps_the_parts_before_a_bad_line(
+    target: str, tmp_path: Path
+) -> None:
     file = write_lines(tmp_path / "in.jsonl", TOPIC, SOURCE, CLAIM, {"type": "Foo"})
 
-    failed = invoke("import", path, file, "--batch", "2")
+    failed = invoke("import", target, file, "--batch", "2")
 
     assert failed.exit_code == 2
     assert "dateline: unknown_type: line 4: " in failed.stderr
-    assert [event["type"] for event in lines_of(invoked("export", path))] == [
+    assert [event["type"] for event in lines_of(invoked("export", target))] == [
         *("LedgerOpened", "TopicOpened", "SourceRegistered")
     ]
 
 
-def test_backup_copies_and_rebuild_and_verify_report(
-    seed: Path, tmp_path: Path
-) -> None:
-    copy = tmp_path / "copy.dateline"
+def test_backup_copies_and_rebuild_and_verify_report(seed: str, places: Places) -> None:
+    copy = places.new("copy")
 
     assert invoked("backup", seed, copy) == f"{copy}: copied from {seed}\n"
     assert invoked("rebuild", copy) == f"{copy}: rebuilt from 41 events\n"
@@ -583,7 +578,7 @@ def test_backup_copies_and_rebuild_and_verify_report(
 # --- answers for people ---------------------------------------------------------------
 
 
-def test_known_names_its_basis_and_shows_a_table(seed: Path) -> None:
+def test_known_names_its_basis_and_shows_a_table(seed: str) -> None:
     shown = invoked("known", seed, *DAY).splitlines()
 
     assert shown[:2] == [
@@ -604,7 +599,7 @@ def test_known_names_its_basis_and_shows_a_table(seed: Path) -> None:
     ] in rows
 
 
-def test_what_is_possibly_known_is_told_with_its_source_and_date(seed: Path) -> None:
+def test_what_is_possibly_known_is_told_with_its_source_and_date(seed: str) -> None:
     shown = invoked("known", seed, "--on", "2024-10-19").splitlines()
 
     assert shown[1:] == [
@@ -635,14 +630,14 @@ def test_what_is_possibly_known_is_told_with_its_source_and_date(seed: Path) -> 
     ],
 )
 def test_an_empty_answer_says_so(
-    seed: Path, words: tuple[str, ...], sentence: str
+    seed: str, words: tuple[str, ...], sentence: str
 ) -> None:
     name, *rest = words
 
     assert sentence in invoked(name, seed, *rest)
 
 
-def test_a_policy_that_is_not_the_default_is_named(seed: Path) -> None:
+def test_a_policy_that_is_not_the_default_is_named(seed: str) -> None:
     shown = invoked("known", seed, *DAY, *IGNORING)
 
     assert (
@@ -653,10 +648,9 @@ def test_a_policy_that_is_not_the_default_is_named(seed: Path) -> None:
 
 
 def test_an_instant_is_shown_as_one_and_the_end_of_a_day_as_that(
-    tmp_path: Path,
+    target: str,
 ) -> None:
-    path = tmp_path / "kyiv.dateline"
-    with dateline.open(path, timezone="Europe/Kyiv") as opened:
+    with dateline.open(target, timezone="Europe/Kyiv") as opened:
         opened.record(
             dateline.SourceRegistered(source="s", name="S"),
             dateline.ClaimFramed(claim="c", text="It is so."),
@@ -669,7 +663,7 @@ def test_an_instant_is_shown_as_one_and_the_end_of_a_day_as_that(
             dateline.ClaimDenied(claim="c", source="s", said_at="2024-10-22T23:59:59Z"),
         )
 
-    rows = invoked("timeline", path, "c").splitlines()[4:]
+    rows = invoked("timeline", target, "c").splitlines()[4:]
     assert [re.split(r" {2,}", row)[:2] for row in rows] == [
         ["2024-10-20 09:30:00Z", "end of 2024-10-21"],
         ["end of 2024-10-21", "2024-10-22 23:59:59Z"],
@@ -677,7 +671,7 @@ def test_an_instant_is_shown_as_one_and_the_end_of_a_day_as_that(
     ]
 
 
-def test_a_claim_is_shown_in_the_wording_of_the_point_asked_for(ledger: Path) -> None:
+def test_a_claim_is_shown_in_the_wording_of_the_point_asked_for(ledger: str) -> None:
     with dateline.open(ledger, create=False) as opened:
         opened.record(
             dateline.ClaimAsserted(claim="troops", source="seoul", said_at="2024")
@@ -694,7 +688,7 @@ def test_a_claim_is_shown_in_the_wording_of_the_point_asked_for(ledger: Path) ->
     assert "Séoul (seoul)" in after
 
 
-def test_claim_shows_what_is_known_of_it(seed: Path) -> None:
+def test_claim_shows_what_is_known_of_it(seed: str) -> None:
     shown = invoked("claim", seed, KURSK, *DAY)
 
     assert "floated  The first North Korean soldiers are sent to Kursk Oblast.\n" in (
@@ -705,7 +699,7 @@ def test_claim_shows_what_is_known_of_it(seed: Path) -> None:
     assert "  since           end of 2024-10-22\n" in shown
 
 
-def test_timeline_shows_a_row_for_each_span(seed: Path) -> None:
+def test_timeline_shows_a_row_for_each_span(seed: str) -> None:
     rows = [
         re.split(r" {2,}", line)
         for line in invoked("timeline", seed, TROOPS).splitlines()[4:]
@@ -718,7 +712,7 @@ def test_timeline_shows_a_row_for_each_span(seed: Path) -> None:
     ]
 
 
-def test_changes_show_before_and_after_and_the_events_behind(seed: Path) -> None:
+def test_changes_show_before_and_after_and_the_events_behind(seed: str) -> None:
     shown = invoked("changes", seed, "--from", "2024-10-20", "--to", "2024-10-22")
 
     troops = next(part for part in shown.split("\n\n") if TROOPS in part)
@@ -738,7 +732,7 @@ def test_changes_show_before_and_after_and_the_events_behind(seed: Path) -> None
     ]
 
 
-def test_changes_tell_what_we_did_when_no_statement_is_behind(ledger: Path) -> None:
+def test_changes_tell_what_we_did_when_no_statement_is_behind(ledger: str) -> None:
     with dateline.open(ledger, create=False) as opened:
         said = opened.record(
             dateline.ClaimConfirmed(
@@ -771,7 +765,7 @@ def test_changes_tell_what_we_did_when_no_statement_is_behind(ledger: Path) -> N
     assert "our record: filed under dprk, recorded" in because(8, 9)
 
 
-def test_changes_name_the_links_and_filings_behind_them(ledger: Path) -> None:
+def test_changes_name_the_links_and_filings_behind_them(ledger: str) -> None:
     day = "2024-10-20"
     with dateline.open(ledger, create=False) as opened:
         opened.record(
@@ -799,7 +793,7 @@ def test_changes_name_the_links_and_filings_behind_them(ledger: Path) -> None:
     )
 
 
-def test_a_basis_is_told_by_the_source_it_leads_to(ledger: Path) -> None:
+def test_a_basis_is_told_by_the_source_it_leads_to(ledger: str) -> None:
     with dateline.open(ledger, create=False) as opened:
         opened.record(
             dateline.SourceRegistered(source="paper", name="The Paper"),
@@ -817,7 +811,7 @@ def test_a_basis_is_told_by_the_source_it_leads_to(ledger: Path) -> None:
 
 
 def test_explain_shows_standings_origins_and_the_line_that_decided(
-    seed: Path,
+    seed: str,
 ) -> None:
     shown = invoked("explain", seed, "experts-brief-nato", *DAY)
 
@@ -829,7 +823,7 @@ def test_explain_shows_standings_origins_and_the_line_that_decided(
     ]
 
 
-def test_positions_show_what_a_source_held(seed: Path) -> None:
+def test_positions_show_what_a_source_held(seed: str) -> None:
     shown = invoked("positions", seed, "rutte", *DAY)
 
     assert "Mark Rutte, NATO Secretary General (rutte)" in shown
@@ -841,7 +835,7 @@ def test_positions_show_what_a_source_held(seed: Path) -> None:
     ]
 
 
-def test_expectations_show_state_and_due_date(seed: Path) -> None:
+def test_expectations_show_state_and_due_date(seed: str) -> None:
     shown = invoked("expectations", seed, *DAY)
 
     assert re.split(r" {2,}", shown.splitlines()[-1]) == [
@@ -867,11 +861,12 @@ QUESTIONS = [
 ]
 
 
+@on_sqlite_alone
 @pytest.mark.slow
 @pytest.mark.parametrize("columns", [80, 120])
 @pytest.mark.parametrize("words", QUESTIONS)
 def test_a_terminal_shows_colours_and_loses_no_word(
-    seed: Path, words: tuple[str, ...], columns: int
+    seed: str, words: tuple[str, ...], columns: int
 ) -> None:
     name, *rest = words
 
@@ -884,11 +879,13 @@ def test_a_terminal_shows_colours_and_loses_no_word(
     assert [word for word in words_of_cells if word not in squeezed] == []
 
 
+@on_sqlite_alone
 @pytest.mark.slow
-def test_a_status_on_a_terminal_is_a_glyph_a_word_and_a_colour(seed: Path) -> None:
+def test_a_status_on_a_terminal_is_a_glyph_a_word_and_a_colour(seed: str) -> None:
     assert "\x1b[1;35m≠ disputed\x1b[0m" in on_terminal("known", seed, *DAY)
 
 
+@on_sqlite_alone
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("columns", "headings"),
@@ -898,7 +895,7 @@ def test_a_status_on_a_terminal_is_a_glyph_a_word_and_a_colour(seed: Path) -> No
     ],
 )
 def test_a_terminal_leaves_out_columns_in_which_there_is_nothing(
-    seed: Path, columns: int, headings: str
+    seed: str, columns: int, headings: str
 ) -> None:
     shown = unstyled(on_terminal("known", seed, *DAY, columns=columns)).splitlines()
 
@@ -906,25 +903,28 @@ def test_a_terminal_leaves_out_columns_in_which_there_is_nothing(
     assert re.split(r" {2,}", head.strip()) == headings.split(", ")
 
 
+@on_sqlite_alone
 @pytest.mark.slow
-def test_no_color_leaves_glyph_and_word(seed: Path) -> None:
+def test_no_color_leaves_glyph_and_word(seed: str) -> None:
     shown = on_terminal("known", seed, *DAY, NO_COLOR="1")
 
     assert "≠ disputed" in shown
     assert not re.search(r"\x1b\[[0-9;]*3[0-9]", shown)
 
 
+@on_sqlite_alone
 @pytest.mark.slow
-def test_a_terminal_without_unicode_gets_words(seed: Path) -> None:
+def test_a_terminal_without_unicode_gets_words(seed: str) -> None:
     shown = on_terminal("known", seed, *DAY, PYTHONUTF8="0", PYTHONIOENCODING="ascii")
 
     assert shown.isascii()
     assert "disputed" in shown
 
 
+@on_sqlite_alone
 @pytest.mark.parametrize("words", QUESTIONS)
 def test_piped_answers_have_no_escapes_and_no_cut_lines(
-    seed: Path, words: tuple[str, ...]
+    seed: str, words: tuple[str, ...]
 ) -> None:
     name, *rest = words
 
@@ -940,10 +940,9 @@ SHOWN = "a␛[31m␛]0;b␇�2J�c d e [bold]f[/bold] :smile: ␡�g"
 
 
 @pytest.fixture
-def hostile(tmp_path: Path) -> Path:
+def hostile(target: str) -> str:
     """A ledger whose every text tries to drive a terminal."""
-    path = tmp_path / "hostile.dateline"
-    with dateline.open(path, title=HOSTILE) as opened:
+    with dateline.open(target, title=HOSTILE) as opened:
         opened.record(
             dateline.TopicOpened(topic="t", title=HOSTILE, description=HOSTILE),
             dateline.SourceRegistered(source="s", name=HOSTILE),
@@ -963,7 +962,7 @@ def hostile(tmp_path: Path) -> Path:
                 quote=HOSTILE,
             ),
         )
-    return path
+    return target
 
 
 HOSTILE_QUESTIONS = [
@@ -976,11 +975,10 @@ HOSTILE_QUESTIONS = [
 ]
 
 
+@on_sqlite_alone
 @pytest.mark.slow
 @pytest.mark.parametrize("words", [*HOSTILE_QUESTIONS, ("events",)])
-def test_a_text_cannot_drive_the_terminal(
-    hostile: Path, words: tuple[str, ...]
-) -> None:
+def test_a_text_cannot_drive_the_terminal(hostile: str, words: tuple[str, ...]) -> None:
     name, *rest = words
 
     shown = on_terminal(name, hostile, *rest, columns=200)
@@ -993,9 +991,10 @@ def test_a_text_cannot_drive_the_terminal(
     assert "[bold]f[/bold] :smile:" in flowing(text)
 
 
+@on_sqlite_alone
 @pytest.mark.parametrize("words", HOSTILE_QUESTIONS)
 def test_a_hostile_text_is_shown_with_its_controls_made_visible(
-    hostile: Path, words: tuple[str, ...]
+    hostile: str, words: tuple[str, ...]
 ) -> None:
     name, *rest = words
 
@@ -1007,8 +1006,9 @@ def test_a_hostile_text_is_shown_with_its_controls_made_visible(
     )
 
 
+@on_sqlite_alone
 @pytest.mark.slow
-def test_json_on_a_terminal_escapes_what_could_drive_it(hostile: Path) -> None:
+def test_json_on_a_terminal_escapes_what_could_drive_it(hostile: str) -> None:
     words = ("known", hostile, "--on", "2024-10-21", "--json")
 
     shown = on_terminal(*words)
@@ -1017,9 +1017,10 @@ def test_json_on_a_terminal_escapes_what_could_drive_it(hostile: Path) -> None:
     assert json.loads(shown) == json.loads(invoked(*words))
 
 
+@on_sqlite_alone
 @pytest.mark.slow
 def test_long_work_shows_its_progress_on_a_terminal_only(
-    seed: Path, tmp_path: Path
+    seed: str, tmp_path: Path
 ) -> None:
     target = tmp_path / "out.jsonl"
 
@@ -1064,19 +1065,23 @@ def test_version_is_the_packages() -> None:
     ],
 )
 def test_only_init_and_import_create_a_ledger(
-    tmp_path: Path, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    places: Places,
+    tmp_path: Path,
+    words: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     name, *rest = words
+    none = places.new("none")
 
-    result = invoke(name, "none.dateline", *rest)
+    result = invoke(name, none, *rest)
 
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == (
-        "dateline: ledger_not_found: there is no ledger at 'none.dateline'; make one "
-        "with init\n"
+        f"dateline: ledger_not_found: there is no ledger at {none!r}; make one with "
+        "init\n"
     )
-    assert list(tmp_path.iterdir()) == []
+    assert (places.names(), list(tmp_path.iterdir())) == ([], [])
 
 
 @pytest.fixture(scope="module")
@@ -1096,7 +1101,7 @@ def long_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("words", [("export",), ("events",), ("events", "--json")])
 def test_a_reader_that_goes_away_is_no_trouble(
-    long_ledger: Path, words: tuple[str, ...]
+    long_ledger: str, words: tuple[str, ...]
 ) -> None:
     name, *rest = words
     process = subprocess.Popen(
@@ -1117,11 +1122,12 @@ def test_a_reader_that_goes_away_is_no_trouble(
 FULL = Path("/dev/full")
 
 
+@on_sqlite_alone
 @pytest.mark.slow
 @pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("words", [*QUESTIONS, ("known", *DAY, "--json"), ("export",)])
 def test_a_full_disk_under_standard_output_is_a_fault(
-    seed: Path, words: tuple[str, ...]
+    seed: str, words: tuple[str, ...]
 ) -> None:
     name, *rest = words
     with FULL.open("w") as full:
@@ -1166,9 +1172,10 @@ def test_a_closed_standard_output_stops_a_command_before_it_begins(
     assert not path.exists()
 
 
+@on_sqlite_alone
 @pytest.mark.slow
 @pytest.mark.parametrize("ends", ["2>&-", "2>/dev/full"])
-def test_a_lost_standard_error_changes_no_exit_status(seed: Path, ends: str) -> None:
+def test_a_lost_standard_error_changes_no_exit_status(seed: str, ends: str) -> None:
     words = command("claim", seed, "nothing", *DAY)
     result = subprocess.run(
         ["sh", "-c", f'exec "$@" {ends}', "sh", *words],
@@ -1181,11 +1188,10 @@ def test_a_lost_standard_error_changes_no_exit_status(seed: Path, ends: str) -> 
 
 
 @pytest.fixture
-def waiting(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+def waiting(places: Places) -> Iterator[subprocess.Popen[str]]:
     """An import that has read some lines and waits for more."""
-    path = tmp_path / "war.dateline"
     process = subprocess.Popen(
-        command("import", path, "-"),
+        command("import", places.new(), "-"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -1196,23 +1202,21 @@ def waiting(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
     process.stdin.write(json.dumps(TOPIC) + "\n")
     process.stdin.flush()
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while not any(tmp_path.iterdir()) and time.monotonic() < deadline:
+    while not places.names() and time.monotonic() < deadline:
         time.sleep(0.01)
     time.sleep(0.5)
-    yield process, path
+    yield process
     process.kill()
     process.communicate()
 
 
 @pytest.mark.slow
 def test_an_interrupted_import_leaves_nothing(
-    waiting: tuple[subprocess.Popen[str], Path],
+    waiting: subprocess.Popen[str], places: Places
 ) -> None:
-    process, path = waiting
+    waiting.send_signal(signal.SIGINT)
+    output, complaints = waiting.communicate(timeout=PATIENCE_SECONDS)
 
-    process.send_signal(signal.SIGINT)
-    output, complaints = process.communicate(timeout=PATIENCE_SECONDS)
-
-    assert (process.returncode, output) == (130, "")
+    assert (waiting.returncode, output) == (130, "")
     assert complaints == "dateline: interrupted: stopped before the end\n"
-    assert list(path.parent.iterdir()) == []
+    assert places.names() == []

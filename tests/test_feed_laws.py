@@ -2,25 +2,24 @@
 
 from contextlib import suppress
 
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dateline.domain.answers import Change
 from dateline.domain.errors import UnknownTopic
 from dateline.domain.recorded import BEGINNING
 from dateline.projections.feed import EVERYTHING
+from tests.laws import law
 from tests.strategies import Script, ledgers, policies
 from tests.test_laws import log_of, policy_of, recorded, topics_of
 
 FAR_END = "9999-12-31"
 
 
-@settings(max_examples=60)
-@given(data=st.data(), script=ledgers())
+@law(60, data=st.data(), script=ledgers())
 def test_what_an_event_changed_is_the_difference_to_the_position_before(
-    data: st.DataObject, script: Script
+    store: str, data: st.DataObject, script: Script
 ) -> None:
-    with recorded(script) as ledger:
+    with recorded(script, store) as ledger:
         topic = data.draw(st.sampled_from(topics_of(log_of(ledger))))
         policy = policy_of(data.draw(policies()))
         told, reached = ledger.feed.page(
@@ -38,12 +37,11 @@ def test_what_an_event_changed_is_the_difference_to_the_position_before(
             assert tuple(changes) == expected
 
 
-@settings(max_examples=60)
-@given(data=st.data(), script=ledgers())
+@law(60, data=st.data(), script=ledgers())
 def test_a_filter_admits_the_same_live_and_stored(
-    data: st.DataObject, script: Script
+    store: str, data: st.DataObject, script: Script
 ) -> None:
-    with recorded(script) as ledger:
+    with recorded(script, store) as ledger:
         events = log_of(ledger)
         drawn = {
             name: data.draw(

@@ -10,32 +10,32 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dateline
 from dateline.domain.answers import as_json
 from dateline.jsonl import import_file
 from tests import oracle
+from tests.laws import law
+from tests.stores import SQLITE, some_places
 from tests.strategies import Script, ledgers, points, policies
 
 Event = dict[str, Any]
 
 
 @contextmanager
-def recorded(script: Script) -> Iterator[dateline.Ledger]:
+def recorded(script: Script, store: str = SQLITE) -> Iterator[dateline.Ledger]:
     """Record a script into a ledger of its own, by two writers that take turns.
 
     Each is behind when its turn comes: what it kept from before must not mislead it.
     """
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "random.dateline"
+    with some_places(store) as places:
+        target = places.new("random")
         with (
-            dateline.open(path, timezone=script.zone) as ledger,
-            dateline.open(path) as other,
+            dateline.open(target, timezone=script.zone) as ledger,
+            dateline.open(target) as other,
         ):
             for turn, batch in enumerate(script.batches):
                 writer = other if turn % 3 == 2 else ledger
@@ -83,12 +83,11 @@ def answers(ask: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
     }
 
 
-@settings(max_examples=150)
-@given(data=st.data(), script=ledgers())
+@law(150, data=st.data(), script=ledgers())
 def test_knowledge_and_claims_equal_the_plain_rule(
-    data: st.DataObject, script: Script
+    store: str, data: st.DataObject, script: Script
 ) -> None:
-    with recorded(script) as ledger:
+    with recorded(script, store) as ledger:
         events = log_of(ledger)
         for _ in range(6):
             on = data.draw(points(script))
@@ -108,10 +107,11 @@ def test_knowledge_and_claims_equal_the_plain_rule(
                 )
 
 
-@settings(max_examples=100)
-@given(data=st.data(), script=ledgers())
-def test_timelines_equal_the_plain_rule(data: st.DataObject, script: Script) -> None:
-    with recorded(script) as ledger:
+@law(100, data=st.data(), script=ledgers())
+def test_timelines_equal_the_plain_rule(
+    store: str, data: st.DataObject, script: Script
+) -> None:
+    with recorded(script, store) as ledger:
         events = log_of(ledger)
         position = data.draw(st.integers(0, events[-1]["position"]))
         policy = data.draw(policies())
@@ -124,12 +124,11 @@ def test_timelines_equal_the_plain_rule(data: st.DataObject, script: Script) -> 
             )
 
 
-@settings(max_examples=150)
-@given(data=st.data(), script=ledgers())
+@law(150, data=st.data(), script=ledgers())
 def test_changes_and_their_causes_equal_the_plain_rule(
-    data: st.DataObject, script: Script
+    store: str, data: st.DataObject, script: Script
 ) -> None:
-    with recorded(script) as ledger:
+    with recorded(script, store) as ledger:
         events = log_of(ledger)
         head = events[-1]["position"]
         policy = data.draw(policies())
@@ -152,10 +151,11 @@ def test_changes_and_their_causes_equal_the_plain_rule(
             assert outcome(answers, ledger.changes, before, after, **asked) == expected
 
 
-@settings(max_examples=100)
-@given(data=st.data(), script=ledgers())
-def test_explanations_equal_the_plain_rule(data: st.DataObject, script: Script) -> None:
-    with recorded(script) as ledger:
+@law(100, data=st.data(), script=ledgers())
+def test_explanations_equal_the_plain_rule(
+    store: str, data: st.DataObject, script: Script
+) -> None:
+    with recorded(script, store) as ledger:
         events = log_of(ledger)
         on = data.draw(points(script))
         position = data.draw(st.integers(0, events[-1]["position"]))
@@ -176,12 +176,11 @@ def test_explanations_equal_the_plain_rule(data: st.DataObject, script: Script) 
             assert found == {**expected, "decided_by": line}
 
 
-@settings(max_examples=100)
-@given(data=st.data(), script=ledgers())
+@law(100, data=st.data(), script=ledgers())
 def test_positions_and_expectations_equal_the_plain_rule(
-    data: st.DataObject, script: Script
+    store: str, data: st.DataObject, script: Script
 ) -> None:
-    with recorded(script) as ledger:
+    with recorded(script, store) as ledger:
         events = log_of(ledger)
         on = data.draw(points(script))
         position = data.draw(st.integers(0, events[-1]["position"]))
@@ -196,15 +195,14 @@ def test_positions_and_expectations_equal_the_plain_rule(
         )
 
 
-@settings(max_examples=60)
-@given(data=st.data(), script=ledgers())
+@law(60, data=st.data(), script=ledgers())
 def test_later_news_never_changes_an_answer(
-    data: st.DataObject, script: Script
+    store: str, data: st.DataObject, script: Script
 ) -> None:
     asked: list[tuple[str, int, bytes]] = []
     with (
-        TemporaryDirectory() as folder,
-        dateline.open(Path(folder) / "l", timezone=script.zone) as ledger,
+        some_places(store) as places,
+        dateline.open(places.new(), timezone=script.zone) as ledger,
     ):
         for batch in script.batches:
             ledger.record(*(dateline.parse_event(event) for event in batch))
@@ -215,10 +213,11 @@ def test_later_news_never_changes_an_answer(
             assert ledger.knowledge_json(on=on, recorded_by=position) == answer
 
 
-@settings(max_examples=60)
-@given(script=ledgers())
-def test_rebuilding_changes_nothing_and_all_verifies(script: Script) -> None:
-    with recorded(script) as ledger:
+@law(60, script=ledgers())
+def test_rebuilding_changes_nothing_and_all_verifies(
+    store: str, script: Script
+) -> None:
+    with recorded(script, store) as ledger:
         verified = ledger.verify()
         rows = dump_rows(ledger)
         assert ledger.rebuild() == verified.events
@@ -236,12 +235,11 @@ def dump_rows(ledger: dateline.Ledger) -> dict[str, list[Any]]:
         }
 
 
-@settings(max_examples=40)
-@given(script=ledgers())
-def test_export_and_import_reproduce_the_ledger(script: Script) -> None:
-    with recorded(script) as ledger, TemporaryDirectory() as folder:
+@law(40, script=ledgers())
+def test_export_and_import_reproduce_the_ledger(store: str, script: Script) -> None:
+    with recorded(script, store) as ledger, some_places(store) as places:
         lines = list(ledger.export())
-        target = str(Path(folder) / "copy.dateline")
+        target = places.new("copy")
         file = io.BytesIO(b"\n".join(lines) + b"\n")
         import_file(target, file, name="export.jsonl", keep_recorded_at=True)
         with dateline.open(target, create=False) as copy:
@@ -250,10 +248,9 @@ def test_export_and_import_reproduce_the_ledger(script: Script) -> None:
             assert copy.verify() == ledger.verify()
 
 
-@settings(max_examples=60)
-@given(data=st.data(), script=ledgers())
+@law(60, data=st.data(), script=ledgers())
 def test_the_order_of_arrival_of_statements_does_not_matter_at_the_head(
-    data: st.DataObject, script: Script
+    store: str, data: st.DataObject, script: Script
 ) -> None:
     """Position decides between statements of one latest instant, and what a basis
     may cite; so those that share an instant keep their order, and bases are left out.
@@ -285,20 +282,19 @@ def test_the_order_of_arrival_of_statements_does_not_matter_at_the_head(
     on = data.draw(points(script))
     found = []
     for order in (said, arrived):
-        with recorded(Script(script.zone, (tuple(openings), tuple(order)))) as ledger:
+        arriving = Script(script.zone, (tuple(openings), tuple(order)))
+        with recorded(arriving, store) as ledger:
             known = answers(ledger.knowledge, on=on)
             found.append((known["counts"], known["claims"]))
     assert found[0] == found[1]
 
 
-def test_the_example_is_read_as_the_contract_says() -> None:
+def test_the_example_is_read_as_the_contract_says(target: str) -> None:
     lines = Path("examples/dprk-troops-2024.jsonl").read_bytes()
-    with TemporaryDirectory() as folder:
-        path = str(Path(folder) / "example.dateline")
-        import_file(path, io.BytesIO(lines), name="example", keep_recorded_at=True)
-        with dateline.open(path, create=False) as ledger:
-            statuses = [
-                ledger.claim("troops-deployed", on=f"2024-10-{day}").status
-                for day in (19, 20, 21, 22)
-            ]
+    import_file(target, io.BytesIO(lines), name="example", keep_recorded_at=True)
+    with dateline.open(target, create=False) as ledger:
+        statuses = [
+            ledger.claim("troops-deployed", on=f"2024-10-{day}").status
+            for day in (19, 20, 21, 22)
+        ]
     assert statuses == ["unreported", "raised", "disputed", "disputed"]
