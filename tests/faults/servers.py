@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, LiteralString
@@ -20,6 +20,7 @@ from tests.services import require
 
 PATIENCE_SECONDS = 60
 
+_INITDB = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "-N")
 _SMALL = {"max_connections": "100", "shared_buffers": "'32MB'"}
 
 
@@ -28,10 +29,13 @@ class PostgresServer:
 
     Args:
         folder: where its data are to be; default: a temporary one.
+        options: of initdb.
         settings: of its configuration file, as they are written there.
     """
 
-    def __init__(self, folder: Path | None = None, **settings: str) -> None:
+    def __init__(
+        self, folder: Path | None = None, options: Sequence[str] = (), **settings: str
+    ) -> None:
         self._programs = programs()
         self._own_folder = folder is None
         self.folder = folder or Path(tempfile.mkdtemp(prefix="dateline-postgres-"))
@@ -39,7 +43,7 @@ class PostgresServer:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
-        self._run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N")
+        self._run("initdb", *_INITDB, *options)
         self.set(
             port=str(self.port),
             listen_addresses="'127.0.0.1'",
@@ -97,6 +101,10 @@ class PostgresServer:
             assert time.monotonic() < until, "the server did not start"
             time.sleep(0.02)
 
+    @property
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
     def stop(self) -> None:
         """Stop it in an orderly way: sessions are ended."""
         self._process.send_signal(signal.SIGINT)
@@ -137,16 +145,18 @@ class PostgresServer:
 
     def close(self) -> None:
         """Kill it, and take away its data."""
-        if self._process.poll() is None:
+        if self.is_running:
             self.kill()
         if self._own_folder:
             shutil.rmtree(self.folder)
 
 
 @contextmanager
-def serving(folder: Path | None = None, **settings: str) -> Iterator[PostgresServer]:
-    """Run a server."""
-    server = PostgresServer(folder, **settings)
+def serving(
+    folder: Path | None = None, options: Sequence[str] = (), **settings: str
+) -> Iterator[PostgresServer]:
+    """Run a server; see :class:`PostgresServer`."""
+    server = PostgresServer(folder, options, **settings)
     try:
         yield server
     finally:

@@ -4,7 +4,10 @@ import json
 import os
 import resource
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -30,12 +33,13 @@ def mounted(*arguments: str) -> bool:
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
+def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     """Mount a small disk."""
     folder = tmp_path / "disk"
     folder.mkdir()
+    size = getattr(request, "param", DISK)
     if os.geteuid() or not mounted(
-        "-t", "tmpfs", "-o", f"size={DISK},mode=755", "tmpfs", str(folder)
+        "-t", "tmpfs", "-o", f"size={size},mode=755", "tmpfs", str(folder)
     ):
         pytest.skip("mounting needs root")
     yield folder
@@ -142,6 +146,55 @@ def test_a_disk_without_any_room_refuses_small_batches_too(disk: Path) -> None:
         assert ledger.record(opened("room")).position == head + 1
         ledger.verify()
     with dateline.open(disk / "new.dateline") as ledger:
+        ledger.verify()
+
+
+@pytest.mark.parametrize("disk", [8 * DISK], indirect=True)
+def test_all_who_share_a_transaction_are_told_of_a_full_disk_and_then_go_on(
+    disk: Path,
+) -> None:
+    threads = 8
+    together = threading.Barrier(threads + 1)
+    codes: list[list[str]] = [[] for _ in range(threads)]
+    with dateline.open(disk / "war.dateline") as ledger:
+
+        def write(writer: int) -> None:
+            for turn in range(3):
+                together.wait()
+                for number in range(20):
+                    name = f"w{writer}-{turn}-{number}"
+                    codes[writer].append(code(partial(ledger.record, opened(name))))
+                together.wait()
+
+        writing = [threading.Thread(target=write, args=(n,)) for n in range(threads)]
+        for thread in writing:
+            thread.start()
+        for turn in range(3):
+            ballast = fill(disk) if turn == 1 else None
+            if ballast is not None:  # until the -wal, which has some room, is full, too
+                while not code(lambda: ledger.record(*big(time.monotonic_ns(), 5))):
+                    pass
+            together.wait()
+            together.wait()
+            if ballast is not None:
+                ballast.unlink()
+        for thread in writing:
+            thread.join()
+        for found in codes:
+            assert found[:20] == found[40:] == [""] * 20
+            assert set(found[20:40]) <= {"", "disk_full"}
+        refused_ones = sum(one == "disk_full" for found in codes for one in found)
+        assert refused_ones > threads
+        acknowledged = {
+            f"w{writer}-{number // 20}-{number % 20}"
+            for writer, found in enumerate(codes)
+            for number, one in enumerate(found)
+            if not one
+        }
+        there = {
+            event.stored["topic"] for event in ledger.events(types=["TopicOpened"])
+        }
+        assert {name for name in there if name.startswith("w")} == acknowledged
         ledger.verify()
 
 

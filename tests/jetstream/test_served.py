@@ -3,6 +3,7 @@
 import random
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -253,21 +254,32 @@ class ServerProcess:
 
     def __init__(self, ledger: Ledger, feed: str) -> None:
         (self._port,) = free_ports(1)
+        self._log = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "dateline", "serve", ledger.target),
                 *("--port", str(self._port), "--feed", feed),
                 *("--log-level", "error"),
             ],
-            stderr=subprocess.DEVNULL,
+            stderr=self._log,
         )
-        until_so(self._is_there)
+        try:
+            until_so(self._is_there, 30, self._said)
+        except BaseException:
+            self._process.kill()
+            self._process.wait()
+            raise
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}"
 
+    def _said(self) -> str:
+        self._log.seek(0)
+        return self._log.read().decode()
+
     def _is_there(self) -> bool:
+        assert self._process.poll() is None, self._said()
         with suppress(httpx.TransportError):
             return httpx.get(f"{self.url}/readyz").status_code == 200
         return False
@@ -275,6 +287,7 @@ class ServerProcess:
     def close(self) -> None:
         self._process.terminate()
         assert self._process.wait(30) == 0
+        self._log.close()
 
 
 class Told:
@@ -347,7 +360,11 @@ def test_readers_miss_nothing_while_nodes_and_relays_die(
             )
             assert reader.positions == wanted
         for one in servers:
-            until_so(lambda one=one: measured(one.url, "dateline_nats_leading") == 1)  # type: ignore[misc]
+            until_so(
+                lambda one=one: measured(one.url, "dateline_nats_leading") == 1,  # type: ignore[misc]
+                60,
+                lambda: relays[0].log + relays[1].log,
+            )
         check(url, ledger)
 
 
