@@ -17,6 +17,7 @@ from dateline.api.hub import Hub
 from dateline.api.logs import named
 from dateline.api.metrics import Metrics
 from dateline.api.middleware import middleware
+from dateline.api.replica import Replica
 from dateline.api.rest import routes as rest
 from dateline.api.services import Services
 from dateline.api.settings import Settings
@@ -33,8 +34,14 @@ def create_app(ledger: Ledger, settings: Settings | None = None) -> Starlette:
     Args:
         ledger: stays the caller's to close, after the application has ended.
         settings: default: from the environment.
+
+    Raises:
+        DatelineError: the replica that is set is none of the ledger.
     """
     settings = settings or Settings()
+    replica = None
+    if settings.replica is not None:
+        replica = Replica(settings.replica, ledger.identity)
     feed = None if settings.feed is None else _jetstream(ledger, settings.feed)
     hub = Hub(
         ledger,
@@ -42,7 +49,7 @@ def create_app(ledger: Ledger, settings: Settings | None = None) -> Starlette:
         ring_events=settings.ring_events,
         feed=feed,
     )
-    services = Services(ledger, settings, hub, feed)
+    services = Services(ledger, settings, hub, feed, replica)
     access, metrics = Access(settings), Metrics(services)
     graphql = graphql_app(services)
     app = Starlette(

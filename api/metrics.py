@@ -1,5 +1,7 @@
 """What is measured, for Prometheus: each application has a registry of its own."""
 
+from math import nan
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -11,7 +13,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import choose_encoder
 
-from dateline.api.services import Services
+from dateline.api.services import Services, head_of
 
 METHODS = frozenset(("GET", "HEAD", "POST", "OPTIONS"))
 """Methods that are told apart; a caller could make up any number."""
@@ -75,6 +77,26 @@ class Metrics:
                 "while the ledger is read in its stead.",
                 registry=registry,
             ).set_function(lambda: feed.is_leading)
+        if (replica := services.replica) is not None:
+            Gauge(
+                "dateline_replica_up",
+                "Whether the replica answers; if not, the ledger itself is asked.",
+                registry=registry,
+            ).set_function(lambda: replica.ledger is not None)
+            self._behind = Gauge(
+                "dateline_replica_behind_positions",
+                "Positions that the replica has yet to take in; not a number while it "
+                "does not answer.",
+                registry=registry,
+            )
+            passed_on = Counter(
+                "dateline_replica_passed_on",
+                "Questions that the replica did not answer and the ledger did: it was "
+                "behind, away, or could not be read this once (fault).",
+                ("reason",),
+                registry=registry,
+            )
+            services.passed_on = lambda reason: passed_on.labels(reason).inc()
         self._head = Gauge(
             "dateline_head_position",
             "The last position of the ledger; its rate is that of events.",
@@ -105,7 +127,10 @@ class Metrics:
 
     async def exposition(self, accept: str) -> tuple[bytes, str]:
         """Return what there is in the form that is asked for, and its media type."""
-        ledger = self._services.ledger
-        self._head.set(await self._services.ask(ledger.feed.head))
+        head = await self._services.ask_primary(head_of)
+        self._head.set(head)
+        if self._services.replica is not None:
+            replica = await self._services.replica_position()
+            self._behind.set(nan if replica is None else max(0, head - replica))
         encode, media_type = choose_encoder(accept)
         return encode(self._registry), media_type

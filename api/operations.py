@@ -1,6 +1,7 @@
 """For those who operate a server: is it alive, is it ready, and what it counts."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -9,7 +10,7 @@ from starlette.routing import BaseRoute, Route
 from dateline.api.access import Scope, caller_of
 from dateline.api.metrics import Metrics
 from dateline.api.problems import NotReady, ShuttingDown, respond
-from dateline.api.services import Services
+from dateline.api.services import Services, head_of
 from dateline.domain.errors import DatelineError
 
 _UNSTORED = {"Cache-Control": "no-store"}
@@ -27,10 +28,12 @@ def routes(services: Services, metrics: Metrics) -> Sequence[BaseRoute]:
         if services.hub.is_closing:
             return respond(ShuttingDown("the server is being stopped"))
         try:
-            head = await services.ask(services.ledger.feed.head)
+            head = await services.ask_primary(head_of)
         except DatelineError as error:
             return respond(NotReady(f"the ledger cannot be read ({error.code})"))
-        told = {"status": "ready", "position": head}
+        told: dict[str, Any] = {"status": "ready", "position": head}
+        if services.replica is not None:
+            told["replica"] = _lag(await services.replica_position(), head)
         if (feed := services.feed) is not None:
             told["nats"] = "connected" if feed.is_connected else "disconnected"
         return JSONResponse(told, headers=_UNSTORED)
@@ -47,3 +50,10 @@ def routes(services: Services, metrics: Metrics) -> Sequence[BaseRoute]:
         Route("/readyz", ready, methods=["GET"]),
         Route("/metrics", measured, methods=["GET"]),
     ]
+
+
+def _lag(replica: int | None, head: int) -> dict[str, Any]:
+    """Say how far a replica is behind, if it can be asked."""
+    if replica is None:
+        return {"status": "away"}
+    return {"status": "up", "position": replica, "behind": max(0, head - replica)}

@@ -170,18 +170,22 @@ class HeadTooLarge(RequestError):
 
 
 class NotReached(RequestError):
-    """The ledger did not reach the position ``at_least`` in time."""
+    """The ledger, or its replica, did not reach the position ``at_least`` in time."""
 
     code = "position_not_reached"
     status = 503
     fault = True
 
-    def __init__(self, at_least: int, head: int) -> None:
+    def __init__(self, at_least: int, head: int, replica: int | None = None) -> None:
+        if replica is None:
+            where = f"the ledger is at position {head}"
+        else:
+            behind = max(0, head - replica)
+            where = f"the replica is at position {replica}, {behind} behind the ledger,"
         super().__init__(
-            f"the ledger is at position {head} and has not reached {at_least}; try "
-            "again in a moment"
+            f"{where} and has not reached {at_least}; try again in a moment"
         )
-        self.at_least, self.head = at_least, head
+        self.at_least, self.head, self.replica = at_least, head, replica
 
 
 class NotReady(RequestError):

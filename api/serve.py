@@ -145,7 +145,7 @@ def serve(ledger: Ledger, settings: Settings, listening: Callable[[str], None]) 
         )
         _settle_memory()
         url = _url(settings.host, sockets[0])
-        with services.feed or nullcontext():
+        with services.feed or nullcontext(), services.replica or nullcontext():
             _Server(config, hub, lambda: listening(url)).run(sockets)
     finally:
         for bound in sockets:

@@ -3,6 +3,8 @@
 The ledger is synchronous. Questions run in threads, of a limit of their own; what is
 to be recorded waits without one, and one thread at a time records for all who wait. A
 question is given up when its time is over; a recording is never cut off.
+
+A question is a function of a ledger, so that a replica can be asked in its place.
 """
 
 import asyncio
@@ -10,13 +12,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import anyio
 from anyio import CancelScope, CapacityLimiter, to_thread
 
 from dateline.api.hub import Hub
 from dateline.api.problems import NotReached, TooSlow
+from dateline.api.replica import PassedOn, Replica
 from dateline.api.settings import Settings
 from dateline.ledger import Ledger
 from dateline.projections.committing import Command
@@ -32,7 +35,17 @@ READ_AT_ONCE_BYTES = 8_192
 
 _POLL_SECONDS = 0.02
 
+P = ParamSpec("P")
 Answered = TypeVar("Answered")
+
+
+def head_of(ledger: Ledger) -> int:
+    """Return where a ledger ends."""
+    return ledger.position
+
+
+def _ignore(told: Any) -> None:
+    pass
 
 
 @dataclass
@@ -41,14 +54,18 @@ class Services:
 
     Attributes:
         feed: what the hub follows instead of the ledger, if it does.
+        replica: what questions are put to first, if there is one.
         recorded: told the seconds that each recording took.
+        passed_on: told why the replica did not answer a question.
     """
 
     ledger: Ledger
     settings: Settings
     hub: Hub
     feed: "JetStreamFeed | None" = None
-    recorded: Callable[[float], None] = field(default=lambda seconds: None)
+    replica: Replica | None = None
+    recorded: Callable[[float], None] = _ignore
+    passed_on: Callable[[str], None] = _ignore
     _readers: CapacityLimiter = field(default_factory=partial(CapacityLimiter, READERS))
     _pumps: CapacityLimiter = field(default_factory=partial(CapacityLimiter, 1))
     _bodies: CapacityLimiter = field(default_factory=partial(CapacityLimiter, READERS))
@@ -56,17 +73,47 @@ class Services:
     _pumping: asyncio.Task[None] | None = None
 
     async def ask(
-        self, question: Callable[..., Answered], *args: Any, **kwargs: Any
+        self,
+        question: Callable[Concatenate[Ledger, P], Answered],
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> Answered:
-        """Run a question in a thread.
+        """Put a question in a thread: to the replica, or to the ledger if need be.
 
         Raises:
             TooSlow: it took longer than ``request_seconds``.
         """
+        return await self._asked(self.replica, question, args, kwargs)
+
+    async def ask_primary(
+        self,
+        question: Callable[Concatenate[Ledger, P], Answered],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Answered:
+        """Put a question to the ledger itself, in a thread.
+
+        Raises:
+            TooSlow: it took longer than ``request_seconds``.
+        """
+        return await self._asked(None, question, args, kwargs)
+
+    async def _asked(
+        self,
+        replica: Replica | None,
+        question: Callable[..., Answered],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Answered:
         try:
             with anyio.fail_after(self.settings.request_seconds):
+                if replica is not None:
+                    try:
+                        return await replica.ask(question, *args, **kwargs)
+                    except PassedOn as passed:
+                        self.passed_on(passed.reason)
                 return await to_thread.run_sync(
-                    partial(question, *args, **kwargs),
+                    partial(question, self.ledger, *args, **kwargs),
                     abandon_on_cancel=True,
                     limiter=self._readers,
                 )
@@ -132,17 +179,33 @@ class Services:
         finally:
             self._pumping = None
 
-    async def reach(self, position: int | None) -> None:
-        """Wait until the ledger is at a position, for ``at_least_seconds``.
+    async def replica_position(self) -> int | None:
+        """Return where the replica ends; nothing if there is none that answers."""
+        if self.replica is None:
+            return None
+        try:
+            return await self.replica.ask(head_of)
+        except PassedOn:
+            return None
+
+    async def reach(self, position: int | None, *, primary: bool = False) -> None:
+        """Wait until a question finds a position there, for ``at_least_seconds``.
+
+        Args:
+            primary: whether the question is put to the ledger itself.
 
         Raises:
             NotReached: it was not in time.
         """
         if position is None:
             return
+        ask = self.ask_primary if primary else self.ask
         head = 0
         with anyio.move_on_after(self.settings.at_least_seconds):
-            while (head := await self.ask(self.ledger.feed.head)) < position:
+            while (head := await ask(head_of)) < position:
                 await anyio.sleep(_POLL_SECONDS)
-        if head < position:
+        if head >= position:
+            return
+        if primary or self.replica is None:
             raise NotReached(position, head)
+        raise NotReached(position, await self.ask_primary(head_of), head)

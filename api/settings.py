@@ -127,6 +127,13 @@ class Settings(BaseSettings):
         "names it (extra `nats`). Default: none, the database.",
     )
 
+    replica: str | None = Field(
+        None,
+        repr=False,
+        description="Replica that questions are put to, named as a ledger is: a hot "
+        "standby of PostgreSQL. Default: none, the ledger itself.",
+    )
+
     graphql_max_depth: Count = Field(12, description="Levels in an operation.")
     graphql_max_aliases: Count = Field(30, description="Aliases in a document.")
     graphql_max_tokens: Count = Field(2_000, description="Tokens in a document.")

@@ -96,7 +96,7 @@ async def _measure(ledger: Ledger, count: int) -> list[Spread]:
         _asking(Stock(services, caches=True), known),
         _asking(app, known),
         _asking(app, {"query": ONE}),
-        lambda: services.ask(ledger.knowledge_json, on=ON, first=1000),
+        lambda: services.ask(Ledger.knowledge_json, on=ON, first=1000),
     ]
     answers = [orjson.loads(await way())["data"] for way in ways[:3]]
     assert answers[0] == answers[1] == answers[2]

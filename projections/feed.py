@@ -155,12 +155,17 @@ def page(
         facets: whether to say what the events are about, also if no filter asks.
 
     Raises:
-        HistoryLost: the log has another history than that of ``after``.
+        HistoryLost: the log has another history than that of ``after``, or does not
+            go up to ``upto``.
     """
     facets = facets or wanted.asks_facets
     with store.reading() as cursor:
         _check(cursor, after)
         entries = log.page(cursor, after=after.position, upto=upto)
+        end = entries[-1].position if entries else after.position
+        is_whole = len(entries) == log.PAGE or end >= upto
+        if not is_whole and store.last_position(cursor) < upto:
+            raise HistoryLost(upto)
         found = [
             Told(entry, facets_of(cursor, entry) if facets else Facets())
             for entry in entries

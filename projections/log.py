@@ -19,7 +19,8 @@ _SELECT = """
            recorded_at, recorder, schema_version, salts, hash
     FROM log
 """
-_PAGE = 1_000
+PAGE = 1_000
+"""Entries that are read at once."""
 
 
 def _entry(row: Row) -> LogEntry:
@@ -115,9 +116,7 @@ def claim_stream(cursor: Cursor, claim: str) -> list[LogEntry]:
     return entries
 
 
-def page(
-    cursor: Cursor, *, after: int, upto: int, limit: int = _PAGE
-) -> list[LogEntry]:
+def page(cursor: Cursor, *, after: int, upto: int, limit: int = PAGE) -> list[LogEntry]:
     """Return up to ``limit`` entries with after < position ≤ upto, as stored."""
     rows = cursor.execute(
         f"{_SELECT} WHERE position > ? AND position <= ? ORDER BY position LIMIT ?",
@@ -140,7 +139,7 @@ def by_stream(
         rows = cursor.execute(
             f"""{_SELECT} WHERE (stream, version) > (?, ?) AND stream < ?
                 ORDER BY stream, version LIMIT ?""",
-            (name, version, f"{kind};", _PAGE),
+            (name, version, f"{kind};", PAGE),
         ).fetchall()
         for row in rows:
             entry = CODEC.upcast(_entry(row))
@@ -148,7 +147,7 @@ def by_stream(
                 yield entries
                 entries = []
             entries.append(entry)
-        if len(rows) < _PAGE:
+        if len(rows) < PAGE:
             break
         name, version = entries[-1].stream, entries[-1].version
     if entries:

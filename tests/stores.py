@@ -63,13 +63,13 @@ class Places:
             found = [path.name for path in self.folder.iterdir()]
             return sorted(name for name in found if ".dateline" in name)
         with administering() as connection:
-            return _named(connection, f"{self._mark}-%")
+            return _named(connection, f"{self._mark}%")
 
     def close(self) -> None:
         """Clear away what is on a server; files are their folder's."""
         if self.store == POSTGRESQL:
             with administering() as connection:
-                for name in _named(connection, f"{self._mark}-%"):
+                for name in _named(connection, f"{self._mark}%"):
                     drop(connection, name)
 
 

@@ -40,7 +40,7 @@ class Context:
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:
-        self.loaders = Loaders(self.services)
+        self.loaders = Loaders(self.services.ask)
 
     @property
     def seconds(self) -> float:

@@ -4,15 +4,15 @@ Nothing is kept between batches: a subscription may live for months. What is ask
 twice in a batch is looked up once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
 from strawberry.dataloader import DataLoader
 
 from dateline.api.graphql.answered import Answered, Basis
-from dateline.api.services import Services
 from dateline.domain.answers import as_json
+from dateline.domain.errors import UnknownEvent
 from dateline.domain.events import STANCES
 from dateline.domain.recorded import Recorded
 from dateline.domain.times import LAST, print_instant
@@ -52,6 +52,20 @@ def flat(recorded: Recorded) -> dict[str, Any]:
     }
 
 
+def _event(ledger: Ledger, key: Key) -> Recorded:
+    """Return an event.
+
+    Raises:
+        NotYetRecorded: the ledger has not come to the position of the answer.
+        UnknownEvent: it has, and no event has the id.
+    """
+    try:
+        return ledger.event(key.id)
+    except UnknownEvent:
+        ledger.resolve(key.position)
+        raise
+
+
 _FIND: dict[Kind, Callable[[Ledger, Key], dict[str, Any]]] = {
     Kind.SOURCE: lambda ledger, key: as_json(
         ledger.source(key.id, recorded_by=key.position)
@@ -65,15 +79,19 @@ _FIND: dict[Kind, Callable[[Ledger, Key], dict[str, Any]]] = {
     Kind.CLAIM: lambda ledger, key: as_json(
         ledger.claim(key.id, on=_FAR_END, recorded_by=key.position)
     ),
-    Kind.EVENT: lambda ledger, key: flat(ledger.event(key.id)),
+    Kind.EVENT: lambda ledger, key: flat(_event(ledger, key)),
 }
 
 
 class Loaders:
-    """One loader for each kind of thing."""
+    """One loader for each kind of thing.
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    Args:
+        ask: puts a question to a ledger.
+    """
+
+    def __init__(self, ask: Callable[..., Awaitable[Any]]) -> None:
+        self._ask = ask
         self._loaders: dict[Kind, DataLoader[Key, dict[str, Any]]] = {
             kind: DataLoader(self._batch(kind), cache=False) for kind in Kind
         }
@@ -92,13 +110,14 @@ class Loaders:
         return [Answered(json, basis) for json in found]
 
     def _batch(self, kind: Kind) -> Callable[[list[Key]], Any]:
-        find, ledger = _FIND[kind], self._services.ledger
+        find = _FIND[kind]
 
-        def look_up(keys: list[Key]) -> list[dict[str, Any]]:
+        def look_up(ledger: Ledger, keys: list[Key]) -> list[dict[str, Any]]:
             found = {key: find(ledger, key) for key in dict.fromkeys(keys)}
             return [found[key] for key in keys]
 
         async def batch(keys: list[Key]) -> list[dict[str, Any]]:
-            return await self._services.ask(look_up, keys)
+            found: list[dict[str, Any]] = await self._ask(look_up, keys)
+            return found
 
         return batch

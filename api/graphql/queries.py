@@ -1,7 +1,7 @@
 """The fields of Query: check what is asked, ask it in a thread, hand the answer on."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
 
 import strawberry
 
@@ -59,14 +59,13 @@ def _checked(info: Info) -> None:
 
 
 async def _ask(
-    info: Info, question: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    info: Info,
+    question: Callable[Concatenate[Library, P], T],
+    *args: P.args,
+    **kwargs: P.kwargs,
 ) -> T:
     _checked(info)
     return await info.context.services.ask(question, *args, **kwargs)
-
-
-def _ledger(info: Info) -> Library:
-    return info.context.services.ledger
 
 
 def _paging(info: Info, first: int | None, after: str | None) -> Paging:
@@ -102,7 +101,6 @@ async def knowledge(
     return await _ask(
         info,
         questions.knowledge,
-        _ledger(info),
         (on, recorded_by),
         topic,
         statuses,
@@ -120,18 +118,14 @@ async def claim(
 ) -> Any:
     """Return one claim's state of knowledge."""
     point = on, recorded_by
-    return await _ask(
-        info, questions.claim, _ledger(info), id, point, as_policy(policy)
-    )
+    return await _ask(info, questions.claim, id, point, as_policy(policy))
 
 
 async def timeline(
     info: Info, claim: ClaimId, recorded_by: RecordedBy = None, policy: Policy = None
 ) -> Any:
     """Return a claim's spans of status."""
-    return await _ask(
-        info, questions.timeline, _ledger(info), claim, recorded_by, as_policy(policy)
-    )
+    return await _ask(info, questions.timeline, claim, recorded_by, as_policy(policy))
 
 
 async def changes(
@@ -147,7 +141,6 @@ async def changes(
     return await _ask(
         info,
         questions.changes,
-        _ledger(info),
         _point(from_),
         _point(to),
         topic,
@@ -165,9 +158,7 @@ async def explanation(
 ) -> Any:
     """Return why a claim's status is what it is."""
     point = on, recorded_by
-    return await _ask(
-        info, questions.explanation, _ledger(info), claim, point, as_policy(policy)
-    )
+    return await _ask(info, questions.explanation, claim, point, as_policy(policy))
 
 
 async def positions(
@@ -179,40 +170,36 @@ async def positions(
 ) -> Any:
     """Return what a source held on each claim."""
     point = on, recorded_by
-    return await _ask(
-        info, questions.positions, _ledger(info), source, point, as_policy(policy)
-    )
+    return await _ask(info, questions.positions, source, point, as_policy(policy))
 
 
 async def expectations(info: Info, on: On, recorded_by: RecordedBy = None) -> Any:
     """Return the promised updates at a point."""
-    return await _ask(info, questions.expectations, _ledger(info), (on, recorded_by))
+    return await _ask(info, questions.expectations, (on, recorded_by))
 
 
 async def ledger(info: Info) -> Any:
-    """Return what is fixed about the ledger, and where its log ends."""
-    return await _ask(info, questions.described, _ledger(info))
+    """Return what is fixed about the ledger, and where its log ends.
+
+    The ledger itself says so, whatever a replica has of it.
+    """
+    _checked(info)
+    return await info.context.services.ask_primary(questions.described)
 
 
 async def source(info: Info, id: NamedId, recorded_by: RecordedBy = None) -> Any:
     """Return a source."""
-    return await _ask(
-        info, questions.registered, Library.source, _ledger(info), id, recorded_by
-    )
+    return await _ask(info, questions.registered, Library.source, id, recorded_by)
 
 
 async def topic(info: Info, id: NamedId, recorded_by: RecordedBy = None) -> Any:
     """Return a topic."""
-    return await _ask(
-        info, questions.registered, Library.topic, _ledger(info), id, recorded_by
-    )
+    return await _ask(info, questions.registered, Library.topic, id, recorded_by)
 
 
 async def document(info: Info, id: NamedId, recorded_by: RecordedBy = None) -> Any:
     """Return a document."""
-    return await _ask(
-        info, questions.registered, Library.document, _ledger(info), id, recorded_by
-    )
+    return await _ask(info, questions.registered, Library.document, id, recorded_by)
 
 
 async def sources(
@@ -227,7 +214,6 @@ async def sources(
         questions.register,
         "sources",
         Library.sources,
-        _ledger(info),
         recorded_by,
         _paging(info, first, after),
     )
@@ -245,7 +231,6 @@ async def topics(
         questions.register,
         "topics",
         Library.topics,
-        _ledger(info),
         recorded_by,
         _paging(info, first, after),
     )
@@ -267,23 +252,21 @@ async def events(
 ) -> Any:
     """Return a page of the log: stretch by stretch, so that it can be given up."""
     paging = _paging(info, first, after)
-    library = _ledger(info)
-    wanted = await _ask(info, library.event_filter, **as_filter(filter))
-    place = await _ask(info, library.place, 0 if after is None else after)
-    head = await _ask(info, library.feed.head)
+    wanted = await _ask(info, questions.wanted, paging.after, as_filter(filter))
     found: list[Told] = []
-    reached = place.mark
-    while reached.position < head and len(found) <= paging.first:
-        page = await _ask(info, library.feed.page, wanted, after=reached, upto=head)
+    reached = wanted.place.mark
+    while reached.position < wanted.upto and len(found) <= paging.first:
+        page = await _ask(info, questions.stretch, wanted, reached)
         found += page.told
         reached = page.reached
     entries = [told.entry for told in found[: paging.first]]
     marks = {entry.position: entry.mark for entry in entries}
+    services = info.context.services
     return Page(
-        nodes=await _ask(info, questions.told, entries),
-        cursor=lambda node: library.cursor(marks[node.position]),
+        nodes=await services.ask_primary(questions.told, entries),
+        cursor=lambda node: services.ledger.cursor(marks[node.position]),
         has_next=len(found) > paging.first,
-        has_previous=place.position > 0,
+        has_previous=wanted.place.position > 0,
     )
 
 

@@ -12,13 +12,15 @@ from dateline.api.graphql.answered import Answered, Basis
 from dateline.api.graphql.connections import Known, Page
 from dateline.api.graphql.loaders import flat
 from dateline.api.hub import Changed
-from dateline.cursors import EntryCursors
+from dateline.cursors import EntryCursors, Place
 from dateline.domain import answers
 from dateline.domain.answers import as_json
-from dateline.domain.recorded import LogEntry
+from dateline.domain.recorded import LogEntry, Mark
 from dateline.domain.rule import Policy
 from dateline.ledger import Ledger, parse_policy
 from dateline.projections.codec import CODEC
+from dateline.projections.feed import EventFilter
+from dateline.projections.feed import Page as FeedPage
 
 Point = tuple[str, str | None]
 """Public time and record time, as asked."""
@@ -161,8 +163,8 @@ def described(ledger: Ledger) -> Answered:
 
 
 def registered(
-    find: Callable[..., answers.Answer],
     ledger: Ledger,
+    find: Callable[..., answers.Answer],
     id: str,
     recorded_by: str | None,
 ) -> Answered:
@@ -174,9 +176,9 @@ def registered(
 
 
 def register(
+    ledger: Ledger,
     name: str,
     read: Callable[..., answers.Sources | answers.Topics],
-    ledger: Ledger,
     recorded_by: str | None,
     paging: Paging,
 ) -> Page:
@@ -189,7 +191,27 @@ def register(
     return _page(json[name], json["basis"], cursors, paging, json["next"])
 
 
-def told(entries: Iterable[LogEntry]) -> list[Answered]:
+class Wanted(NamedTuple):
+    """Which events are asked for: after one place, up to a position."""
+
+    filter: EventFilter
+    place: Place
+    upto: int
+
+
+def wanted(ledger: Ledger, after: str | None, filter: dict[str, Any]) -> Wanted:
+    """Read which events are asked for; names must be in the ledger at the head."""
+    events = ledger.event_filter(**filter)
+    place = ledger.place(0 if after is None else after)
+    return Wanted(events, place, ledger.position)
+
+
+def stretch(ledger: Ledger, wanted: Wanted, after: Mark) -> FeedPage:
+    """Return the wanted events of the next stretch."""
+    return ledger.feed.page(wanted.filter, after=after, upto=wanted.upto)
+
+
+def told(_: Ledger, entries: Iterable[LogEntry]) -> list[Answered]:
     """Return events; what they name is as it stood when they were recorded."""
     return [event(entry) for entry in entries]
 

@@ -16,11 +16,13 @@ from dateline.api.graphql.answered import Answered
 from dateline.api.graphql.arguments import Policy, without_null_defaults
 from dateline.api.graphql.context import Context, Info
 from dateline.api.graphql.inputs import EventFilter, as_filter, as_policy
+from dateline.api.graphql.loaders import Loaders
 from dateline.api.graphql.types import Change, Event, told
 from dateline.api.hub import Heartbeat
 from dateline.api.services import Services
 from dateline.cursors import Place
 from dateline.domain.rule import Policy as PolicyModel
+from dateline.ledger import Ledger
 from dateline.projections.feed import EventFilter as Wanted
 
 From = Annotated[
@@ -72,8 +74,8 @@ async def events(
 ) -> AsyncGenerator[Any]:
     """Check what is asked; return the events after a place, then those that come."""
     services = _services(info)
-    wanted = await services.ask(services.ledger.event_filter, **as_filter(filter))
-    place = await services.ask(services.ledger.place, after)
+    wanted = await services.ask_primary(Ledger.event_filter, **as_filter(filter))
+    place = await services.ask_primary(Ledger.place, after)
     return _events(info.context, wanted, place)
 
 
@@ -105,8 +107,8 @@ async def changes(
     """
     services = _services(info)
     asked = questions.read_policy(as_policy(policy))
-    await services.ask(services.ledger.event_filter, topic)
-    place = await services.ask(services.ledger.place, after)
+    await services.ask_primary(Ledger.event_filter, topic)
+    place = await services.ask_primary(Ledger.place, after)
     return _changes(info.context, topic, asked, place)
 
 
@@ -124,8 +126,11 @@ async def _changes(
 
 
 def _services(info: Info) -> Services:
-    info.context.caller.check(Scope.READ)
-    return info.context.services
+    """Return what a feed uses: the ledger itself, which has what it tells of."""
+    context = info.context
+    context.caller.check(Scope.READ)
+    context.loaders = Loaders(context.services.ask_primary)
+    return context.services
 
 
 def followed(description: str, resolver: Any) -> Any:

@@ -54,20 +54,20 @@ async def ask(call: Call) -> Response:
 
 
 async def describe_ledger(call: Call) -> Response:
-    """Answer with the ledger as it is now."""
-    return await call.services.ask(_described, call)
+    """Answer with the ledger as it is now, whatever a replica has of it."""
+    return await call.services.ask_primary(_described, call)
 
 
-def _described(call: Call) -> Response:
-    return answered_with(call, encoded(call.services.ledger.describe()))
+def _described(ledger: Ledger, call: Call) -> Response:
+    return answered_with(call, encoded(ledger.describe()))
 
 
-def _answered(call: Call, pinned: Pinned | None) -> Response:
+def _answered(ledger: Ledger, call: Call, pinned: Pinned | None) -> Response:
     """Answer in a thread: the ledger is asked."""
-    ledger, question = call.services.ledger, call.operation.question
+    question = call.operation.question
     assert question is not None
     if pinned is None:
-        pinned = _pinned_now(call)
+        pinned = _pinned_now(ledger, call)
         response = _known(call, pinned)
         if response is not None:
             return response
@@ -135,10 +135,10 @@ def _is_position(text: str) -> bool:
     return text.isascii() and text.isdigit()
 
 
-def _pinned_now(call: Call) -> Pinned:
+def _pinned_now(ledger: Ledger, call: Call) -> Pinned:
     """Pin a question by where the ledger is now."""
     moments = {
-        name: _resolved(call.services.ledger, name, getattr(call.query, name))
+        name: _resolved(ledger, name, getattr(call.query, name))
         for name in call.operation.points
     }
     positions = {name: str(moment.position) for name, moment in moments.items()}

@@ -20,17 +20,17 @@ class Interface:
 
     Attributes:
         heads: looks up where the ledger ends.
+        kept: answers that were given lately.
         messages: of recent events, as feeds tell them, by cursor.
         documents: what describes the interface, by where it is mounted.
-        kept: answers that were given lately.
     """
 
     services: Services
     operations: Sequence[Operation]
     heads: Heads
+    kept: KeptAnswers
     messages: dict[str, bytes] = field(default_factory=dict)
     documents: dict[str, bytes] = field(default_factory=dict)
-    kept: KeptAnswers = field(default_factory=KeptAnswers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Server-sent events: what is recorded and what it changes, as it happens.
 
 The id of each message is the reader's cursor; a browser sends the last one back by
-itself when it connects again. A reader that begins at the head is sent a heartbeat at
-once: cut off before anything happens, it has a cursor all the same and loses nothing.
+itself when it connects again. A reader that begins at the head, or at a bare position,
+is sent a heartbeat at once: cut off before anything happens, it has a cursor all the
+same. So it loses nothing, and is told if the ledger has lost something.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -23,7 +24,7 @@ from dateline.cursors import Place
 from dateline.domain.answers import as_json
 from dateline.domain.errors import DatelineError
 from dateline.domain.recorded import LogEntry
-from dateline.ledger import DEFAULT_POLICY
+from dateline.ledger import DEFAULT_POLICY, Ledger
 from dateline.projections.feed import EventFilter
 
 LAST_EVENT_ID = "Last-Event-ID"
@@ -41,13 +42,13 @@ async def stream_events(call: Call) -> Response:
     query = call.query
     assert isinstance(query, EventsQuery)
     _refuse(call, "first")
-    ledger, hub = call.services.ledger, call.services.hub
+    hub = call.services.hub
 
-    def begin() -> tuple[EventFilter, Place, int]:
+    def begin(ledger: Ledger) -> tuple[EventFilter, Place, int]:
         wanted = ledger.event_filter(query.topic, query.claim, query.source, query.type)
         return wanted, ledger.place(_after(call)), ledger.position
 
-    wanted, place, head = await call.services.ask(begin)
+    wanted, place, head = await call.services.ask_primary(begin)
     return _stream(call, hub.events(wanted, place), place, head)
 
 
@@ -56,13 +57,13 @@ async def stream_changes(call: Call) -> Response:
     query = call.query
     assert isinstance(query, ChangesQuery)
     _refuse(call, "from", "from_recorded_by", "to", "to_recorded_by", "first")
-    ledger, hub = call.services.ledger, call.services.hub
+    hub = call.services.hub
 
-    def begin() -> tuple[Place, int]:
+    def begin(ledger: Ledger) -> tuple[Place, int]:
         ledger.event_filter(query.topic)
         return ledger.place(_after(call)), ledger.position
 
-    place, head = await call.services.ask(begin)
+    place, head = await call.services.ask_primary(begin)
     changes = hub.changes(query.topic, query.policy or DEFAULT_POLICY, place)
     return _stream(call, changes, place, head)
 
@@ -91,7 +92,7 @@ async def _messages(
 ) -> AsyncIterator[bytes]:
     """Yield the messages of a feed, and the one that says why it ends."""
     cursor = call.services.ledger.cursor(*place)
-    if _after(call) is None:
+    if (_after(call) or "0").isdigit():
         yield _message("heartbeat", {"position": head}, cursor)
     else:
         yield _GREETING

@@ -1,8 +1,8 @@
 """Answers that were given lately, kept in bounded memory.
 
-An answer at a position never changes, so what is kept never goes stale: there is
-nothing to invalidate. The tag of an answer names the ledger, the release, the
-position and the question.
+An answer at a position never changes, so what is kept never goes stale, unless the
+ledger loses events that were recorded. The tag of an answer names the ledger, the
+release, the position and the question.
 """
 
 import threading
@@ -31,6 +31,11 @@ class KeptAnswers:
         """Return an answer, if it is kept."""
         with self._lock:
             return self._bodies.get(tag)
+
+    def clear(self) -> None:
+        """Forget all of them: the ledger lost the history that they are of."""
+        with self._lock:
+            self._bodies.clear()
 
     def put(self, tag: str, body: bytes) -> None:
         """Keep an answer."""

@@ -13,7 +13,8 @@ from dateline.api.rest.parameters import EventsQuery
 from dateline.api.rest.refusals import problem_of
 from dateline.domain.errors import DatelineError
 from dateline.domain.recorded import LogEntry, Mark
-from dateline.projections.feed import EventFilter
+from dateline.ledger import Ledger
+from dateline.projections.feed import EventFilter, Page
 
 LOOKED_AT = 100_000
 """Positions that are looked at for one page, if hardly any event on them is wanted."""
@@ -40,26 +41,25 @@ async def list_events(call: Call) -> Response:
     """Answer with a page of events, or with a stream of lines that says it ended."""
     if call.media_type == JSON:
         return await call.services.ask(_page, call)
-    wanted = await call.services.ask(wanted_by, call)
+    wanted = await call.services.ask(_wanted, call)
     lines = _lines(call, wanted) if call.scope["method"] != "HEAD" else _nothing()
     headers = {"Cache-Control": "no-cache", "Vary": "Accept", "X-Accel-Buffering": "no"}
     return StreamingResponse(lines, headers=headers, media_type=call.media_type)
 
 
-def wanted_by(call: Call) -> Wanted:
+def _wanted(ledger: Ledger, call: Call) -> Wanted:
     """Read which events are asked for; names must be in the ledger at the head."""
-    ledger, query = call.services.ledger, call.query
+    query = call.query
     assert isinstance(query, EventsQuery)
     wanted = ledger.event_filter(query.topic, query.claim, query.source, query.type)
     place = ledger.place(0 if query.after is None else query.after)
     return Wanted(wanted, place.mark, ledger.position)
 
 
-def _page(call: Call) -> Response:
-    ledger = call.services.ledger
-    wanted = wanted_by(call)
+def _page(ledger: Ledger, call: Call) -> Response:
+    wanted = _wanted(ledger, call)
     first = first_of(call)
-    found = _find(call, wanted, first + 1)
+    found = _find(ledger, wanted, first + 1)
     following = None
     if len(found.entries) > first:
         following = ledger.cursor(found.entries[first - 1].mark)
@@ -79,15 +79,14 @@ def _page(call: Call) -> Response:
     return answered_with(call, body, links(call.url(after=None), following))
 
 
-def _find(call: Call, wanted: Wanted, most: int) -> Found:
+def _find(ledger: Ledger, wanted: Wanted, most: int) -> Found:
     """Look for so many wanted events, in stretches that grow while few are found."""
-    feed = call.services.ledger.feed
     entries: list[LogEntry] = []
     after, stretch = wanted.after, most
     end = min(wanted.upto, after.position + LOOKED_AT)
     while after.position < end and len(entries) < most:
         upto = min(end, after.position + stretch)
-        told, after = feed.page(wanted.filter, after=after, upto=upto)
+        told, after = ledger.feed.page(wanted.filter, after=after, upto=upto)
         entries += [entry for entry, _ in told]
         stretch = min(4 * stretch, _STRETCH)
     return Found(entries, after)
@@ -96,14 +95,11 @@ def _find(call: Call, wanted: Wanted, most: int) -> Found:
 async def _lines(call: Call, wanted: Wanted) -> AsyncGenerator[bytes]:
     """Yield a line for each event, and one that ends them or says what went wrong."""
     services = call.services
-    feed, cursor = services.ledger.feed, services.ledger.cursor
     left = getattr(call.query, "first", None)
     count, after = 0, wanted.after
     try:
         while after.position < wanted.upto and (left is None or left > count):
-            told, after = await services.ask(
-                feed.page, wanted.filter, after=after, upto=wanted.upto
-            )
+            told, after = await services.ask(_stretch, wanted, after)
             entries = [entry for entry, _ in told]
             if left is not None and len(entries) >= left - count:
                 entries = entries[: left - count]
@@ -114,8 +110,13 @@ async def _lines(call: Call, wanted: Wanted) -> AsyncGenerator[bytes]:
     except DatelineError as error:
         yield orjson.dumps({"error": problem_of(error, "GET")}) + b"\n"
         return
-    end = {"end": True, "count": count, "position": wanted.upto, "next": cursor(after)}
+    following = services.ledger.cursor(after)
+    end = {"end": True, "count": count, "position": wanted.upto, "next": following}
     yield orjson.dumps(end) + b"\n"
+
+
+def _stretch(ledger: Ledger, wanted: Wanted, after: Mark) -> Page:
+    return ledger.feed.page(wanted.filter, after=after, upto=wanted.upto)
 
 
 async def _nothing() -> AsyncGenerator[bytes]:

@@ -15,6 +15,7 @@ from dateline.api.rest.media import JSON
 from dateline.api.rest.operations import Operation, Schema, Told
 from dateline.api.rest.schemas import Moded, References, components, ref
 from dateline.api.settings import Settings
+from dateline.ledger import Ledger
 
 TAGS = {
     "Claims": "What was known of claims at a point of public and of record time.",
@@ -37,10 +38,10 @@ _HEADERS = {
 
 async def describe_interface(call: Call) -> Response:
     """Answer with the document."""
-    return await call.services.ask(_described, call)
+    return await call.services.ask_primary(_described, call)
 
 
-def _described(call: Call) -> Response:
+def _described(_: Ledger, call: Call) -> Response:
     root, kept = call.root, call.api.documents
     if root not in kept:
         settings = call.services.settings

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from starlette.types import ASGIApp
 
 from dateline.api.access import Scope
+from dateline.api.rest.media import EVENT_STREAM
 from dateline.api.rest.parameters import Query
 from dateline.domain.answers import Answer
 from dateline.ledger import Ledger
@@ -56,6 +57,7 @@ class Operation:
         names: what the path names, with descriptions.
         bodies: what the request's body holds, by media type.
         errors: the statuses of its own problems, besides those of all operations.
+        of_primary: the media types in which the ledger itself answers, never a replica.
     """
 
     method: str = "GET"
@@ -74,6 +76,7 @@ class Operation:
     bodies: Mapping[str, Schema] = field(default_factory=dict)
     errors: tuple[int, ...] = ()
     scope: Scope = Scope.READ
+    of_primary: tuple[str, ...] = (EVENT_STREAM,)
 
     @property
     def is_paged(self) -> bool:

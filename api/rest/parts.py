@@ -26,7 +26,7 @@ from dateline.api.rest.results import (
     result,
 )
 from dateline.api.rest.signing import Signature
-from dateline.api.services import Services
+from dateline.api.services import Services, head_of
 from dateline.domain.errors import DatelineError, MalformedJSON
 from dateline.domain.events import AnyEvent
 from dateline.ledger import Ledger
@@ -60,7 +60,7 @@ async def _parts(call: Call, signature: Signature) -> AsyncGenerator[bytes]:
             yield joined([tally.count(one) for one in results])
         if tally.lines == 0:
             raise MalformedJSON("the body is empty")
-        position = tally.position or await services.ask(services.ledger.feed.head)
+        position = tally.position or await services.ask_primary(head_of)
         yield joined([tally.end(position)])
     except DatelineError as error:
         if tally.lines == 0:

@@ -13,6 +13,7 @@ from dateline.api.problems import MethodNotAllowed
 from dateline.api.rest.bodies import accept_post
 from dateline.api.rest.call import Call, Interface, headers
 from dateline.api.rest.heads import Heads
+from dateline.api.rest.kept import KeptAnswers
 from dateline.api.rest.media import accepted
 from dateline.api.rest.operations import Operation
 from dateline.api.rest.parameters import read
@@ -24,7 +25,8 @@ from dateline.domain.errors import DatelineError
 
 def routes(services: Services) -> list[BaseRoute]:
     """Return the routes of everything under ``/v1``."""
-    api = Interface(services, OPERATIONS, Heads(services))
+    kept = KeptAnswers()
+    api = Interface(services, OPERATIONS, Heads(services, kept.clear), kept)
     paths: dict[str, dict[str, Operation]] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method] = operation
@@ -77,7 +79,10 @@ class Endpoint:
             scope["query_string"],
             max_first=services.settings.max_first,
         )
-        await services.reach(getattr(asked.query, "at_least", None))
+        await services.reach(
+            getattr(asked.query, "at_least", None),
+            primary=media_type in operation.of_primary,
+        )
         call = Call(
             self._api,
             operation,

@@ -295,6 +295,7 @@ OPERATIONS = (
         summary="The ledger",
         description="What is fixed at the ledger's opening, and where its log ends.",
         handlers={JSON: describe_ledger},
+        of_primary=(JSON,),
         told={200: Told("The ledger.", {JSON: answers.LedgerState}, is_tagged=True)},
         query=parameters.Reading,
     ),

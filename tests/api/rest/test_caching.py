@@ -257,20 +257,20 @@ def test_the_head_is_looked_up_once_for_all_who_wait(
     """Never before they asked: what was recorded until then is in the answer."""
     services = create_app(story, Settings()).state.services
     looked_up = []
-    resolve = story.resolve
+    resolve = Ledger.resolve
 
-    def slowly() -> RecordPoint:
-        found = resolve()
+    def slowly(ledger: Ledger) -> RecordPoint:
+        found = resolve(ledger)
         looked_up.append(found.position)
         is_looked_up.set()
         may_go_on.wait(30)
         return found
 
-    monkeypatch.setattr(story, "resolve", slowly)
+    monkeypatch.setattr(Ledger, "resolve", slowly)
     is_looked_up, may_go_on = threading.Event(), threading.Event()
 
     async def ask() -> list[int]:
-        heads = Heads(services)
+        heads = Heads(services, lambda: None)
         early = asyncio.ensure_future(heads.now())
         await asyncio.to_thread(is_looked_up.wait, 30)
         await asyncio.to_thread(story.record, opened("grain"))
@@ -290,7 +290,7 @@ def test_whoever_stops_waiting_for_the_head_leaves_it_to_the_others(
     services = create_app(story, Settings()).state.services
 
     async def ask() -> int:
-        heads = Heads(services)
+        heads = Heads(services, lambda: None)
         gone, staying = (asyncio.ensure_future(heads.now()) for _ in range(2))
         await asyncio.sleep(0)
         gone.cancel()
