@@ -30,11 +30,16 @@ class PostgresServer:
     Args:
         folder: where its data are to be; default: a temporary one.
         options: of initdb.
+        primary: makes it a hot standby that streams from that server.
         settings: of its configuration file, as they are written there.
     """
 
     def __init__(
-        self, folder: Path | None = None, options: Sequence[str] = (), **settings: str
+        self,
+        folder: Path | None = None,
+        options: Sequence[str] = (),
+        primary: "PostgresServer | None" = None,
+        **settings: str,
     ) -> None:
         self._programs = programs()
         self._own_folder = folder is None
@@ -43,7 +48,11 @@ class PostgresServer:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
-        self._run("initdb", *_INITDB, *options)
+        if primary is None:
+            self._run("initdb", *_INITDB, *options)
+        else:
+            source = f"host=127.0.0.1 port={primary.port} user=postgres"
+            self._run("pg_basebackup", "--checkpoint=fast", "-R", "-d", source)
         self.set(
             port=str(self.port),
             listen_addresses="'127.0.0.1'",
@@ -153,10 +162,13 @@ class PostgresServer:
 
 @contextmanager
 def serving(
-    folder: Path | None = None, options: Sequence[str] = (), **settings: str
+    folder: Path | None = None,
+    options: Sequence[str] = (),
+    primary: PostgresServer | None = None,
+    **settings: str,
 ) -> Iterator[PostgresServer]:
     """Run a server; see :class:`PostgresServer`."""
-    server = PostgresServer(folder, options, **settings)
+    server = PostgresServer(folder, options, primary, **settings)
     try:
         yield server
     finally:
@@ -166,7 +178,7 @@ def serving(
 def programs() -> Path:
     """Return where the server's programs are; without them a test is skipped."""
     on_path = shutil.which("initdb")
-    found = [Path(on_path).parent] if on_path else []
+    found = [Path(on_path).resolve().parent] if on_path else []  # may be a link
     found += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     require("PostgreSQL's initdb and postgres", bool(found))
     return found[0]
