@@ -303,8 +303,13 @@ def _cited_voids(
     after: Point,
     policy: Policy,
 ) -> _Reasons:
-    """Name what voided, in between, a statement that a standing rests on."""
+    """Name what voided, in between, statements cited by standings that take a side.
+
+    Only if that made the difference: the flag may have been raised by others already.
+    """
     cited = [_withdrawn(claim, principals, point, policy) for point in (before, after)]
+    if all(cited):
+        return set()
     low, high = sorted((before.recorded_by, after.recorded_by))
     return _voids(claim, cited[0] ^ cited[1], low, high)
 
@@ -350,9 +355,7 @@ def _rival_reasons(
         if linked[0] != linked[1]:
             reasons |= _last_switch(switches, low, high)
         if holds[0] != holds[1]:
-            reasons |= _differing(rival, before, after, policy) or _cited_voids(
-                rival, principals, before, after, policy
-            )
+            reasons |= _differing(rival, before, after, policy)
     return reasons if shared[0] != shared[1] else set()
 
 

@@ -750,3 +750,33 @@ def test_instants_of_answers_are_printed_alike(daily: Ledger) -> None:
         datetime(2024, 10, 21, 22, 0, 0, 500_000, tzinfo=UTC)
     )
     assert as_json(known)["claims"][0]["since"] == "2024-10-20T23:59:59.999999Z"
+
+
+def test_a_void_that_raises_a_flag_that_was_up_already_is_no_reason(
+    ledger: Ledger,
+) -> None:
+    """The flag is up by one void; another of a cited statement changes nothing."""
+    ledger.record(registered("seoul"), framed("troops"), framed("none"))
+    for id in ("first", "second"):
+        ledger.record(asserted(said_at="2024-10-22", id=id))
+    ledger.record(
+        asserted("troops", by="seoul", said_at="2024-10-20", basis=("first", "second"))
+    )
+    began = ledger.record(voided("first")).position
+    ledger.record(voided("second", id="no-reason"))
+    link = ledger.record(
+        linked("troops", "none", relation="contradicts"),
+        confirmed("none", by="seoul", said_at="2024-10-20"),
+    )
+
+    (troops,) = (
+        change
+        for change in ledger.changes(
+            ("2024-10-21", began), ("2024-10-21", None)
+        ).changes
+        if change.id == "troops"
+    )
+
+    assert "basis_withdrawn" in troops.before.flags
+    assert set(troops.after.flags) - set(troops.before.flags) == {"contradicted"}
+    assert troops.because == tuple(event.id for event in link.events)
