@@ -29,7 +29,7 @@ class History:
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
-        self.backup = _named_like(ledger.target, "older")
+        self.backup = named_like(ledger.target, "older")
         ledger.record(opened("a"), opened("b"))
         ledger.record(registered("seoul"), registered("moscow"), framed())
         ledger.backup(self.backup)
@@ -45,15 +45,7 @@ class History:
         As after a failover to a standby that had not everything: there is no other
         place, and no connection breaks.
         """
-        target = self.ledger.target
-        if target.startswith(SERVERS):
-            _refill(Target.parse(target), Target.parse(self.backup).ledger)
-            return
-        with (
-            closing(sqlite3.connect(self.backup)) as older,
-            closing(sqlite3.connect(target)) as newer,
-        ):
-            older.backup(newer)
+        overwrite(self.ledger.target, self.backup)
 
     def regrow(self) -> None:
         """Lose the ledger's last events, and grow past where it was with others."""
@@ -61,7 +53,19 @@ class History:
         self.grow("other", LOST - SHARED + 2)
 
 
-def _named_like(target: str, word: str) -> str:
+def overwrite(target: str, by: str) -> None:
+    """Give a ledger all that another one has, and nothing else, in one transaction."""
+    if target.startswith(SERVERS):
+        _refill(Target.parse(target), Target.parse(by).ledger)
+        return
+    with (
+        closing(sqlite3.connect(by)) as source,
+        closing(sqlite3.connect(target)) as copy,
+    ):
+        source.backup(copy)
+
+
+def named_like(target: str, word: str) -> str:
     """Return a place beside a ledger's."""
     if target.startswith(SERVERS):
         named = Target.parse(target)
@@ -69,13 +73,13 @@ def _named_like(target: str, word: str) -> str:
     return str(Path(target).with_name(f"{word}.dateline"))
 
 
-def _refill(newer: Target, older: str) -> None:
-    with psycopg.connect(newer.conninfo) as connection:
+def _refill(target: Target, by: str) -> None:
+    with psycopg.connect(target.conninfo) as connection:
         for table in ("stored_events", *TABLES):
-            into = Identifier(newer.ledger, table)
+            into = Identifier(target.ledger, table)
             connection.execute(SQL("DELETE FROM {}").format(into))
             connection.execute(
                 SQL("INSERT INTO {} SELECT * FROM {}").format(
-                    into, Identifier(older, table)
+                    into, Identifier(by, table)
                 )
             )

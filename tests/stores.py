@@ -27,6 +27,11 @@ SERVER = os.environ.get(
     "DATELINE_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/test"
 )
 
+EVERYWHERE = os.environ.get("DATELINE_TEST_EVERYWHERE") == "true"
+"""Whether tests that say little of the store run on both, too; that takes long."""
+
+STORES_THAT_MATTER_LITTLE = STORES if EVERYWHERE else (SQLITE,)
+
 on_sqlite_alone = pytest.mark.parametrize("store", [SQLITE], indirect=True)
 """Marks what would tell nothing more on the other store, or is about files."""
 

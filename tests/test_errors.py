@@ -47,6 +47,7 @@ VALUES: dict[str, object] = {
     "advice": "try again",
     "what": "telemetry",
     "extra": "otel",
+    "place": "nats://127.0.0.1:4222",
 }
 
 
@@ -102,7 +103,8 @@ def test_an_error_names_the_place_it_is_about(kind: type[DatelineError]) -> None
 
 @pytest.mark.parametrize("kind", ERRORS)
 def test_only_what_the_machine_got_wrong_is_a_fault(kind: type[DatelineError]) -> None:
-    assert kind.fault is issubclass(kind, errors.LedgerFault)
+    faults = errors.LedgerFault, errors.FeedUnavailable
+    assert kind.fault is issubclass(kind, faults)
 
 
 CONTRACTED = (

@@ -34,7 +34,12 @@ _SETTLE_PAUSE_SECONDS = 0.1
 _STANDBY_POLL_SECONDS = 0.02
 
 _SNAPSHOT = b"BEGIN ISOLATION LEVEL REPEATABLE READ"
-_WRITE = b"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT %s"
+# The schema once more: a pooler that hands sessions on must not lead to another log.
+_WRITE = b"""
+    BEGIN ISOLATION LEVEL READ COMMITTED;
+    SET LOCAL search_path TO %s;
+    SELECT %s
+"""
 _HEAD = b"SELECT max(notification_id) FROM stored_events"
 _IS_THERE = b"""
     SELECT EXISTS (SELECT FROM stored_events WHERE notification_id = %s AND hash = %s),
@@ -89,7 +94,7 @@ class PostgresStore:
                 session, self._target, create=create, write=not self._read_only
             )
             lock = schema.write_lock(session)
-            self._begin_writing = _WRITE % lock.encode()
+            self._begin_writing = _WRITE % (self.schema.encode(), lock.encode())
             channel = schema.channel(session)
         self._notify = SQL("NOTIFY {}").format(Identifier(channel))
         self._listener = Listener(self._sessions.open, channel, self.target)

@@ -30,6 +30,25 @@ def test_recorded_at_is_later_than_any_before(
     ledger.verify()
 
 
+def test_two_whose_clocks_differ_take_turns_and_moments_rise(target: str) -> None:
+    """As two processes on two machines do; each clock jumps about, too."""
+    choose = random.Random(8)
+    clocks = Clock("2024-11-01T12:00:00Z"), Clock("2024-11-01T09:00:00Z")
+    moments = []
+    with (
+        dateline.open(target, clock=clocks[0]) as one,
+        dateline.open(target, clock=clocks[1]) as other,
+    ):
+        for number in range(60):
+            clock = choose.choice(clocks)
+            clock.step(seconds=choose.uniform(-7_200, 7_300))
+            ledger = choose.choice((one, other))
+            moments.append(ledger.record(opened(f"t{number}")).recorded_at)
+        assert moments == sorted(set(moments))
+        assert [event.recorded_at for event in one.events(after=1)] == moments
+        other.verify()
+
+
 def test_a_moment_goes_on_meaning_the_same_position(tmp_path: Path) -> None:
     """Two ledgers with clocks of their own, reopened again and again."""
     choose = random.Random(7)

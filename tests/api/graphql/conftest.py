@@ -22,6 +22,14 @@ from tests.builders import (
     voided,
     withheld,
 )
+from tests.stores import STORES_THAT_MATTER_LITTLE
+
+
+@pytest.fixture(scope="session", params=STORES_THAT_MATTER_LITTLE)
+def store(request: pytest.FixtureRequest) -> str:
+    """Take SQLite; both kinds only if DATELINE_TEST_EVERYWHERE is true."""
+    kind: str = request.param
+    return kind
 
 
 @pytest.fixture

@@ -10,10 +10,12 @@ import pytest
 
 from dateline import Ledger
 from tests.api.serving import serving
+from tests.stores import on_sqlite_alone
 
 ROOT = Path(__file__).parents[3]
 
 
+@on_sqlite_alone
 @pytest.mark.slow
 def test_what_fits_the_document_is_answered_and_the_rest_refused(
     story: Ledger,
