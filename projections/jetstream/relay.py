@@ -182,9 +182,8 @@ class Relay:
             return self._counted(tip.sequence, begin)
         previous, entry, _ = tip.carried
         before = self.ledger.mark(entry.position - 1)
-        page = self.ledger.page(
-            EVERYTHING, after=before, upto=entry.position, facets=True
-        )
+        upto = min(entry.position, self.ledger.head())
+        page = self.ledger.page(EVERYTHING, after=before, upto=upto, facets=True)
         messages = list(self._messages(page.told, previous))
         subjects = [message.subject for message in messages]
         if page.reached != entry.mark or tip.subject not in subjects:
