@@ -21,6 +21,8 @@ def serving(ledger: Ledger, **settings: Any) -> Iterator[str]:
             yield url
         finally:
             app.state.services.hub.close()
+            if app.state.services.replica is not None:
+                app.state.services.replica.close()
 
 
 @contextmanager
