@@ -1,6 +1,7 @@
 """The hub: each reader gets every wanted event once, in order, at its own pace."""
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from contextlib import aclosing
 from pathlib import Path
@@ -298,5 +299,8 @@ def test_a_fault_of_ours_ends_the_feeds_and_the_next_reader_begins_anew(
         assert len([told async for told in feed]) == 4
         again = await take(hub.events(EVERYTHING, begun.place(0)), 4, Delivered)
         assert positions(again) == [1, 2, 3, 4]
+        await until(  # the death of a thread is this test's, and not the next one's
+            lambda: all(one.name != "dateline-tail" for one in threading.enumerate())
+        )
 
     asyncio.run(scene())

@@ -5,7 +5,7 @@ import gc
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import Random
@@ -22,7 +22,7 @@ from tests.api.client.test_errors import raised
 from tests.api.proxy import Proxy, proxying
 from tests.api.serving import serving
 from tests.builders import Clock, asserted, framed, opened, registered, sources
-from tests.histories import LOST, History
+from tests.histories import LOST, SHARED, History
 
 BEAT_SECONDS = 0.05
 SILENCE_SECONDS = 1.0
@@ -492,6 +492,26 @@ def test_a_refusal_reaches_the_reader_in_asyncio(
 
 
 # --- a history that was lost ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("loss", [History.lose, History.regrow])
+@pytest.mark.parametrize("after", [0, LOST])
+def test_who_follows_a_history_that_was_lost_is_told(
+    ledger: Ledger, client: Client, loss: Callable[[History], None], after: int
+) -> None:
+    """Also who began at a bare position, and was told of no event."""
+    history = History(ledger)
+    with client.subscribe(after) as subscription:
+        if not after:
+            taken(subscription, LOST)
+        while subscription.cursor == str(after):
+            assert subscription.poll(BEAT_SECONDS) is None
+        loss(history)
+        error = raised(next, subscription)
+    assert isinstance(error, InvalidCursor)
+    assert isinstance(raised(client.subscribe, subscription.cursor), InvalidCursor)
+    with client.subscribe(ledger.cursor(SHARED)) as again:
+        assert again.position == SHARED
 
 
 def test_a_list_after_a_cursor_of_a_lost_history_is_refused(
