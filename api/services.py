@@ -22,7 +22,7 @@ from dateline.api.problems import NotReached, TooSlow
 from dateline.api.replica import PassedOn, Replica
 from dateline.api.settings import Settings
 from dateline.ledger import Ledger
-from dateline.projections.committing import Command
+from dateline.projections.commands import Command
 
 if TYPE_CHECKING:
     from dateline.projections.jetstream.feed import JetStreamFeed

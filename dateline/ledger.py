@@ -57,7 +57,8 @@ from dateline.projections import log, registers, upkeep
 from dateline.projections.asof import AsOf
 from dateline.projections.book import Book
 from dateline.projections.codec import CODEC
-from dateline.projections.committing import Command, Committing
+from dateline.projections.commands import Command
+from dateline.projections.committing import Committing
 from dateline.projections.copying import Copied, Copying, back_up
 from dateline.projections.feed import (
     EVERYTHING,

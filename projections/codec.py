@@ -8,6 +8,9 @@ JSON, one version at a time.
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
+import orjson
+from eventsourcing.persistence import StoredEvent
+
 from dateline.domain.errors import InvalidEvent, LedgerDamaged
 from dateline.domain.events import AnyEvent, parse_event
 from dateline.domain.recorded import LogEntry, Recorded
@@ -76,6 +79,16 @@ class Codec:
                 f"({error.sentence}); restore a backup"
             ) from None
         return Recorded.of(entry, event)
+
+
+def stored_event(entry: LogEntry) -> StoredEvent:
+    """Return what the event store's recorder keeps of an entry."""
+    return StoredEvent(
+        originator_id=entry.stream,
+        originator_version=entry.version,
+        topic=entry.type,
+        state=orjson.dumps(entry.fields),
+    )
 
 
 CODEC = Codec(UPCASTERS)

@@ -15,10 +15,9 @@ from itertools import count
 from typing import NamedTuple
 
 from dateline.domain import errors
-from dateline.domain.answers import Receipt, RecordedEvent
-from dateline.domain.events import AnyEvent
-from dateline.domain.times import Instant, Zone, datetime_of, instant_of
+from dateline.domain.times import Zone, instant_of
 from dateline.projections.book import WRITTEN_AT_ONCE, Book, Head
+from dateline.projections.commands import Alone, Command, Outcome, Turn
 from dateline.projections.recording import Clock, Recording, recording, writing
 from dateline.projections.store import Cursor, Store
 
@@ -47,114 +46,6 @@ _ABOUT_THE_LEDGER = (
     errors.LedgerClosed,
 )
 """What is no command's fault and would meet each of them."""
-
-
-class _Turn:
-    """One who waits to write.
-
-    Attributes:
-        thread: that waits for it; none for a command that was only handed in.
-        is_alone: whether nobody else's commands go with it.
-    """
-
-    is_alone = False
-
-    def __init__(self) -> None:
-        self.thread: int | None = None
-        self.number = 0
-        self.is_done = False
-        self.gate = threading.Lock()
-        self.gate.acquire()
-
-    def wake(self) -> None:
-        """Let the thread that waits look up, unless it is about to."""
-        if self.gate.locked():
-            self.gate.release()
-
-
-class _Alone(_Turn):
-    is_alone = True
-
-
-class Command(_Turn):
-    """Events that somebody wants recorded, and what became of them.
-
-    Args:
-        events: of the closed set, each with the id that a retry gives it, if any.
-        is_whole: whether all are recorded or none; otherwise each that can be is.
-
-    Attributes:
-        results: where each event stands, or why it was refused, once it is done.
-    """
-
-    def __init__(
-        self, events: Sequence[tuple[AnyEvent, str | None]], *, is_whole: bool = True
-    ) -> None:
-        super().__init__()
-        self.events = events
-        self.results: list[RecordedEvent | errors.DatelineError] = []
-        self._is_whole = is_whole
-        self._place = 0, 0
-        self._error: Exception | None = None
-
-    def check(self) -> None:
-        """Raise what kept a command that is done from being recorded."""
-        assert self.is_done
-        if isinstance(self._error, errors.DatelineError):
-            raise _like(self._error)
-        if self._error is not None:
-            raise self._error
-
-    def receipt(self) -> Receipt:
-        """Return what a whole command that is done did, or raise what kept it."""
-        self.check()
-        position, recorded_at = self._place
-        return Receipt(
-            position=position,
-            recorded_at=datetime_of(recorded_at),
-            events=tuple(self.results),
-        )
-
-    def run(self, batch: Recording) -> "Outcome":
-        """Record the events.
-
-        Raises:
-            DatelineError: the first that cannot be taken, named by ``item``.
-        """
-        results: list[RecordedEvent | errors.DatelineError] = []
-        position = 0
-        for index, (event, retry_id) in enumerate(self.events):
-            try:
-                recorded = batch.add(event, retry_id=retry_id)
-            except errors.DatelineError as error:
-                if self._is_whole:
-                    where = f"event {index + 1} of {len(self.events)}"
-                    raise error.at(where, index) from None
-                if error.fault:
-                    raise
-                results.append(error.with_traceback(None))
-            else:
-                results.append(recorded)
-                position = max(position, recorded.position)
-        position = position or batch.head.position
-        return Outcome(results, position, batch.moment(position))
-
-    def succeed(self, outcome: "Outcome") -> None:
-        self.results, *_ = outcome
-        self._place = outcome.position, outcome.recorded_at
-        self.is_done = True
-
-    def fail(self, error: Exception) -> None:
-        self._error = error
-        self.is_done = True
-
-
-class Outcome(NamedTuple):
-    """What a command's recording comes to, if it is committed."""
-
-    results: list[RecordedEvent | errors.DatelineError]
-    position: int
-    recorded_at: Instant
 
 
 class _Group(NamedTuple):
@@ -187,9 +78,9 @@ class Committing:
         self._clock = clock
         self._guard = threading.Lock()
         self._numbers = count(1)
-        self._waiting: deque[_Turn] = deque()
+        self._waiting: deque[Turn] = deque()
         self._events = 0
-        self._turn: _Turn | None = None
+        self._turn: Turn | None = None
         self._unseen: _Group | None = None
 
     # --- who wants something recorded ----------------------------------------------
@@ -222,7 +113,7 @@ class Committing:
 
     def pump(self) -> None:
         """Have everything done that waits by now."""
-        turn = _Turn()
+        turn = Turn()
         try:
             self._queue(turn, threading.get_ident())
             self._wait(turn)
@@ -234,7 +125,7 @@ class Committing:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Have the turn for something else than commands."""
-        turn = _Alone()
+        turn = Alone()
         try:
             self._queue(turn, threading.get_ident())
             self._wait(turn)
@@ -253,7 +144,7 @@ class Committing:
 
     # --- turns ---------------------------------------------------------------------
 
-    def _queue(self, turn: _Turn, thread: int | None) -> None:
+    def _queue(self, turn: Turn, thread: int | None) -> None:
         with self._guard:
             if thread is not None and self._turn and self._turn.thread == thread:
                 raise RuntimeError(
@@ -279,7 +170,7 @@ class Committing:
                 "again in a moment"
             )
 
-    def _wait(self, turn: _Turn) -> None:
+    def _wait(self, turn: Turn) -> None:
         """Wait for the turn, or until a command is done."""
         while not (turn.is_done or self._turn is turn):
             turn.gate.acquire(timeout=_LOOK_SECONDS)
@@ -293,7 +184,7 @@ class Committing:
                     turn.wake()
                     break
 
-    def _leave_surely(self, turn: _Turn) -> None:
+    def _leave_surely(self, turn: Turn) -> None:
         """Hand the turn on, also when interrupted once more: others wait for it."""
         try:
             self._leave(turn)
@@ -301,7 +192,7 @@ class Committing:
             self._leave(turn)
             raise
 
-    def _leave(self, turn: _Turn) -> None:
+    def _leave(self, turn: Turn) -> None:
         with self._guard:
             if not turn.is_done and turn in self._waiting:
                 self._waiting.remove(turn)
@@ -408,12 +299,3 @@ def _fail(commands: Sequence[Command], error: Exception) -> None:
     for command in commands:
         if not command.is_done:
             command.fail(error)
-
-
-def _like(error: errors.DatelineError) -> errors.DatelineError:
-    """Return an equal error to raise: one is told to many, and kept by a command."""
-    kind = type(error)
-    twin = kind.__new__(kind, *error.args)
-    vars(twin).update(vars(error))
-    twin.__cause__ = error.__cause__
-    return twin

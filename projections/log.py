@@ -14,6 +14,20 @@ from dateline.domain.times import Instant
 from dateline.projections.codec import CODEC
 from dateline.projections.store import OPEN_END, Cursor, Row
 
+_CREATE = (
+    """
+    CREATE UNIQUE INDEX stored_events_stream
+    ON stored_events (originator_id, originator_version)
+    """,
+    "CREATE UNIQUE INDEX stored_events_id ON stored_events (event_id)",
+    """
+    CREATE VIEW log AS
+    SELECT {position} AS position, event_id AS id, topic AS type, state AS fields,
+           originator_id AS stream, originator_version AS version,
+           recorded_at, recorder, schema_version, salts, hash
+    FROM stored_events
+    """,
+)
 _SELECT = """
     SELECT position, id, type, fields, stream, version,
            recorded_at, recorder, schema_version, salts, hash
@@ -21,6 +35,15 @@ _SELECT = """
 """
 PAGE = 1_000
 """Entries that are read at once."""
+
+
+def created(position: str) -> tuple[str, ...]:
+    """Return what is created over the event store's table: its indexes and the view.
+
+    Args:
+        position: the column that the event store keeps positions in.
+    """
+    return tuple(statement.format(position=position) for statement in _CREATE)
 
 
 def _entry(row: Row) -> LogEntry:

@@ -5,9 +5,9 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import ModuleType
 
 from dateline.domain import errors
+from dateline.projections.postgres.target import Target
 from dateline.projections.sqlite import files
 from dateline.projections.sqlite.store import MEMORY, SQLiteStore
 from dateline.projections.store import Store
@@ -29,10 +29,9 @@ def open_store(target: str, *, create: bool, lock_timeout: int) -> Store:
             are not installed.
     """
     if target.startswith(SERVERS):
-        store: Store = _postgres().PostgresStore(
-            target, create=create, lock_timeout=lock_timeout
-        )
-        return store
+        with _extra():
+            from dateline.projections.postgres.store import PostgresStore
+        return PostgresStore(target, create=create, lock_timeout=lock_timeout)
     if "://" in target:
         raise errors.UnsupportedStore(target)
     return SQLiteStore(target, create=create, lock_timeout=lock_timeout)
@@ -41,23 +40,23 @@ def open_store(target: str, *, create: bool, lock_timeout: int) -> Store:
 def name_of(target: str) -> str:
     """Return what a ledger is called by its place: the file's stem, or the schema."""
     if target.startswith(SERVERS):
-        name: str = _postgres().Target.parse(target).ledger
-        return name
+        return Target.parse(target).ledger
     return Path(target).stem
 
 
 def printed(target: str) -> str:
     """Return a target as it may be printed: without a password."""
     if target.startswith(SERVERS):
-        text: str = _postgres().Target.parse(target).printed
-        return text
+        return Target.parse(target).printed
     return target
 
 
 def is_free(target: str) -> bool:
     """Tell whether a new ledger could get this name when it is whole."""
     if target.startswith(SERVERS):
-        return not _postgres().is_taken(target)
+        with _extra():
+            from dateline.projections.postgres import drafts
+        return not drafts.is_taken(target)
     return target != MEMORY and not os.path.lexists(target)
 
 
@@ -73,14 +72,15 @@ def draft(target: str) -> Iterator[str]:
     """
     mark = uuid.uuid4().hex
     if target.startswith(SERVERS):
-        postgres = _postgres()
-        named = postgres.Target.parse(target)
+        with _extra():
+            from dateline.projections.postgres import drafts
+        named = Target.parse(target)
         path = named._replace(ledger=f"{named.ledger[:20]}.{mark}.partial").url
         try:
             yield path
-            postgres.publish(path, target)
+            drafts.publish(path, target)
         except BaseException:
-            postgres.discard(path)
+            drafts.discard(path)
             raise
         return
     files.check_folder(target)
@@ -94,10 +94,10 @@ def draft(target: str) -> Iterator[str]:
                 Path(path + suffix).unlink()
 
 
-def _postgres() -> ModuleType:
-    """Import the other store, which an installation may lack, when it is asked for."""
+@contextmanager
+def _extra() -> Iterator[None]:
+    """Import what an installation may lack, when it is asked for."""
     try:
-        from dateline.projections.postgres import store
+        yield
     except ImportError:
         raise errors.MissingExtra("postgresql://", "postgres") from None
-    return store

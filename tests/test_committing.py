@@ -7,7 +7,6 @@ import signal
 import sqlite3
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
@@ -18,7 +17,6 @@ from typing import Any
 
 import httpx2 as httpx
 import orjson
-import psycopg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,9 +27,9 @@ from dateline.domain.errors import LedgerClosed
 from dateline.domain.events import Event
 from dateline.ledger import command_of
 from dateline.projections import committing
-from dateline.projections.committing import Command
-from dateline.projections.postgres.store import discard
+from dateline.projections.commands import Command
 from dateline.projections.recording import Recording
+from dateline.projections.sqlite.store import MEMORY
 from dateline.projections.store import Cursor
 from tests.api.ops.asking import asking
 from tests.api.serving import serving
@@ -49,36 +47,22 @@ from tests.builders import (
     stored,
     voided,
 )
-from tests.services import require
+from tests.stores import STORES, some_places
 from tests.strategies import Script, ledgers
 from tests.test_laws import dump_rows
 
-SERVER = "postgresql://postgres@127.0.0.1:5432/test"
 PATIENCE_SECONDS = 60
 LATER = "2040-01-01T00:00:00Z"
 
 
-def has_server() -> bool:
-    try:
-        psycopg.connect(SERVER, connect_timeout=2).close()
-    except psycopg.OperationalError:
-        return False
-    return True
-
-
-@pytest.fixture(params=["file", ":memory:", "postgres"])
-def target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(params=[*STORES, MEMORY])
+def target(request: pytest.FixtureRequest) -> Iterator[str]:
     """Name a place where no ledger is yet."""
-    match request.param:
-        case "file":
-            yield str(tmp_path / "war.dateline")
-        case "postgres":
-            require("PostgreSQL", has_server())
-            place = f"{SERVER}?ledger=committing-{uuid.uuid4().hex[:12]}"
-            yield place
-            discard(place)
-        case memory:
-            yield memory
+    if request.param == MEMORY:
+        yield MEMORY
+        return
+    with some_places(request.param) as places:
+        yield places.new()
 
 
 @pytest.fixture

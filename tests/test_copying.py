@@ -15,7 +15,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import orjson
-import psycopg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,8 +25,8 @@ from dateline.domain.errors import LedgerUnavailable
 from dateline.jsonl import import_file
 from dateline.projections import copying
 from dateline.projections.codec import CODEC, UPCASTERS, Fields
-from dateline.projections.postgres.store import discard
 from dateline.projections.store import Progress
+from tests import stores
 from tests.builders import (
     TROOPS,
     Clock,
@@ -41,45 +40,35 @@ from tests.builders import (
 from tests.faults import children
 from tests.faults.children import Child, batch, registrations
 from tests.faults.test_tampering import ON, story
-from tests.services import require
+from tests.stores import POSTGRESQL, SQLITE, STORES, administering
 from tests.strategies import exported, ledgers, points, policies
 from tests.test_cli import invoke, invoked, on_terminal
 from tests.test_laws import dump_rows, log_of, outcome, policy_of, slugs, topics_of
 
-SERVER = "postgresql://postgres@127.0.0.1:5432/test"
-SQLITE, POSTGRES = "sqlite", "postgres"
-STORES = [SQLITE, POSTGRES]
 WAYS = [(one, other) for one in STORES for other in STORES]
 LATER = Clock("2040-01-01T00:00:00Z")
 
 
 class Places:
-    """Names places for ledgers, and clears them away in the end."""
+    """Names places for ledgers on either store, and clears them away in the end."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._on_server: list[str] = []
+        self._on: dict[str, stores.Places] = {}
 
     def new(self, store: str) -> str:
         """Return a place where nothing is."""
-        name = f"copy-{uuid.uuid4().hex[:12]}"
-        if store == SQLITE:
-            return str(self.folder / f"{name}.dateline")
-        require("PostgreSQL", has_server())
-        self._on_server.append(f"{SERVER}?ledger={name}")
-        return self._on_server[-1]
+        if store not in self._on:
+            self._on[store] = stores.Places(store, self.folder)
+        return self._on[store].new(uuid.uuid4().hex[:12])
+
+    def names(self) -> list[str]:
+        """Return what lies there, drafts too."""
+        return sorted(name for places in self._on.values() for name in places.names())
 
     def close(self) -> None:
-        for target in self._on_server:
-            discard(target)
-
-
-def has_server() -> bool:
-    try:
-        psycopg.connect(SERVER, connect_timeout=2).close()
-    except psycopg.OperationalError:
-        return False
-    return True
+        for places in self._on.values():
+            places.close()
 
 
 @contextmanager
@@ -363,7 +352,7 @@ def test_each_stop_leaves_a_ledger_as_of_an_earlier_position(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("one", "other"), [(SQLITE, SQLITE), (SQLITE, POSTGRES), (POSTGRES, SQLITE)]
+    ("one", "other"), [(SQLITE, SQLITE), (SQLITE, POSTGRESQL), (POSTGRESQL, SQLITE)]
 )
 def test_a_copy_that_is_killed_is_simply_run_again(
     places: Places, one: str, other: str
@@ -401,7 +390,7 @@ def cut_off(application: str) -> Iterator[None]:
     choose = random.Random(application)
 
     def work() -> None:
-        with psycopg.connect(SERVER, autocommit=True) as connection:
+        with administering() as connection:
             while not is_over.wait(choose.uniform(0, 0.2)):
                 connection.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -827,10 +816,10 @@ def test_a_backup_that_fails_leaves_nothing(
 ) -> None:
     target = places.new(other)
     with tell(places.new(one)) as source:
-        before = places_taken(places)
+        before = places.names()
         with pytest.raises(Halted):
             source.backup(target, progress=halt_after(2))
-        assert places_taken(places) == before
+        assert places.names() == before
         with refused("ledger_not_found"):
             dateline.open(target, create=False)
 
@@ -841,15 +830,6 @@ def test_a_backup_needs_a_folder(places: Places) -> None:
         with tell(places.new(store)) as source, refused("folder_not_found") as caught:
             source.backup(missing)
         assert repr(missing) in str(caught.value)
-
-
-def places_taken(places: Places) -> list[str]:
-    with psycopg.connect(SERVER) as connection:
-        schemas = connection.execute(
-            "SELECT nspname FROM pg_namespace WHERE nspname LIKE '%.partial'"
-        ).fetchall()
-    files = [path.name for path in places.folder.iterdir()]
-    return sorted([*files, *(name for (name,) in schemas)])
 
 
 # --- the command line ---------------------------------------------------------------
@@ -869,7 +849,7 @@ def test_the_command_says_how_far_it_came(places: Places) -> None:
 
 
 def test_the_command_takes_any_store_and_prints_no_password(places: Places) -> None:
-    origin, target = places.new(SQLITE), places.new(POSTGRES)
+    origin, target = places.new(SQLITE), places.new(POSTGRESQL)
     tell(origin).close()
     secret = target.replace("postgres@", "postgres:sesame@")
 

@@ -30,7 +30,7 @@ from dateline.api.services import Services, head_of
 from dateline.domain.errors import DatelineError, MalformedJSON
 from dateline.domain.events import AnyEvent
 from dateline.ledger import Ledger
-from dateline.projections.committing import Command
+from dateline.projections.commands import Command
 
 Read = tuple[AnyEvent, str | None] | DatelineError
 """An event and the id that a retry gives it, or what is wrong with its line."""

@@ -17,7 +17,7 @@ from dateline.api.rest.signing import Signature
 from dateline.domain.answers import Receipt
 from dateline.domain.errors import DatelineError, MalformedJSON
 from dateline.ledger import Ledger, command_of
-from dateline.projections.committing import Command
+from dateline.projections.commands import Command
 
 
 async def record(call: Call) -> ASGIApp:

@@ -1,14 +1,13 @@
 """PostgreSQL's errors in the ledger's words."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 import psycopg
-from eventsourcing.persistence import PersistenceError
 from psycopg import errors as sqlstates
 from psycopg_pool import PoolTimeout, TooManyRequests
 
 from dateline.domain import errors
+from dateline.projections import faults
 
 _UNAVAILABLE = (
     sqlstates.AdminShutdown,
@@ -24,22 +23,9 @@ _UNAVAILABLE = (
 )
 
 
-@contextmanager
-def translated(target: str) -> Iterator[None]:
+def translated(target: str) -> AbstractContextManager[None]:
     """Turn the database's errors into the ledger's."""
-    try:
-        yield
-    except psycopg.Error as error:
-        raise fault(error, target) from error
-    except UnicodeEncodeError as error:
-        raise errors.InvalidQuestion(
-            f"{error.object!r} is not valid Unicode", "name"
-        ) from None
-    except PersistenceError as error:
-        cause = error.__cause__
-        if isinstance(cause, psycopg.Error):
-            raise fault(cause, target) from error
-        raise errors.LedgerFault(f"{target!r} could not be used: {error}") from error
+    return faults.translated(target, psycopg.Error, fault)
 
 
 def fault(error: psycopg.Error, target: str) -> errors.DatelineError:

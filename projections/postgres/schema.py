@@ -4,7 +4,7 @@ import psycopg
 from psycopg.sql import SQL, Identifier
 
 from dateline.domain import errors
-from dateline.projections import rows
+from dateline.projections import log, rows
 from dateline.projections.postgres.target import Target
 from dateline.projections.store import POSTGRESQL, Row
 
@@ -27,26 +27,12 @@ CREATE TABLE stored_events (
     hash               TEXT   NOT NULL
 )
 """
-_CREATE_STREAMS = (
-    "CREATE UNIQUE INDEX stored_events_stream "
-    "ON stored_events (originator_id, originator_version)"
-)
-_CREATE_IDS = "CREATE UNIQUE INDEX stored_events_id ON stored_events (event_id)"
-_CREATE_VIEW = """
-CREATE VIEW log AS
-SELECT notification_id AS position, event_id AS id, topic AS type, state AS fields,
-       originator_id AS stream, originator_version AS version,
-       recorded_at, recorder, schema_version, salts, hash
-FROM stored_events
-"""
 MIGRATIONS = (
     (
         _CREATE_MARK,
         "INSERT INTO dateline_schema VALUES (0)",
         _CREATE_LOG,
-        _CREATE_STREAMS,
-        _CREATE_IDS,
-        _CREATE_VIEW,
+        *log.created("notification_id"),
         *rows.created(POSTGRESQL),
     ),
 )

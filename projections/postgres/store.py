@@ -8,24 +8,23 @@ PostgreSQL lets only one transaction of a cluster at a time commit with one insi
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from typing import cast
 
-import orjson
 import psycopg
-from eventsourcing.persistence import StoredEvent
 from psycopg import pq
 from psycopg.rows import DictRow
 from psycopg.sql import SQL, Identifier
 
 from dateline.domain import errors
 from dateline.domain.recorded import LogEntry
+from dateline.projections.codec import stored_event
 from dateline.projections.postgres import schema, server
 from dateline.projections.postgres.cursor import PostgresCursor
 from dateline.projections.postgres.faults import said, translated
 from dateline.projections.postgres.listener import Listener
 from dateline.projections.postgres.recorder import Datastore, LogRecorder
-from dateline.projections.postgres.sessions import WAIT_SECONDS, Session, Sessions
+from dateline.projections.postgres.sessions import Session, Sessions
 from dateline.projections.postgres.target import Target
 from dateline.projections.store import Cursor, Row
 
@@ -201,15 +200,7 @@ class PostgresStore:
         cursor.send()
         self._recorder._insert_stored_events(
             cast(psycopg.Cursor[DictRow], cursor.psycopg),
-            [
-                StoredEvent(
-                    originator_id=entry.stream,
-                    originator_version=entry.version,
-                    topic=entry.type,
-                    state=orjson.dumps(entry.fields),
-                )
-                for entry in entries
-            ],
+            list(map(stored_event, entries)),
             entries=entries,
         )
         cursor.last_entry = entries[-1]
@@ -294,50 +285,3 @@ def _position(cursor: psycopg.Cursor[Row]) -> int:
 def _is_standby(session: Session) -> bool:
     row = session.execute("SELECT pg_is_in_recovery()").fetchone()
     return row == (True,)
-
-
-# --- drafts -----------------------------------------------------------------------
-
-
-def is_taken(target: str) -> bool:
-    """Tell whether there is a schema of a ledger's name, also an empty one."""
-    with _administering(target) as (connection, named):
-        found = connection.execute(
-            "SELECT FROM pg_namespace WHERE nspname = %s", (named.ledger,)
-        )
-        return found.fetchone() is not None
-
-
-def publish(draft: str, target: str) -> None:
-    """Give a finished ledger its name; it must not be taken by now."""
-    with _administering(target) as (connection, named):
-        statement = SQL("ALTER SCHEMA {} RENAME TO {}").format(
-            Identifier(Target.parse(draft).ledger), Identifier(named.ledger)
-        )
-        try:
-            connection.execute(statement)
-        except psycopg.errors.DuplicateSchema:
-            raise errors.LedgerExists(named.printed) from None
-
-
-def discard(target: str) -> None:
-    """Take away a ledger that nobody will use, if it is there."""
-    with _administering(target) as (connection, named):
-        statement = SQL("DROP SCHEMA IF EXISTS {} CASCADE")
-        connection.execute(statement.format(Identifier(named.ledger)))
-
-
-@contextmanager
-def _administering(
-    target: str,
-) -> Iterator[tuple[Session, Target]]:
-    named = Target.parse(target)
-    with (
-        translated(named.printed),
-        closing(
-            psycopg.connect(
-                named.conninfo, autocommit=True, connect_timeout=WAIT_SECONDS
-            )
-        ) as connection,
-    ):
-        yield connection, named

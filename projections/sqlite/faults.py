@@ -1,30 +1,15 @@
 """SQLite's errors in the ledger's words."""
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from eventsourcing.persistence import PersistenceError
+from contextlib import AbstractContextManager
 
 from dateline.domain import errors
+from dateline.projections import faults
 
 
-@contextmanager
-def translated(target: str) -> Iterator[None]:
+def translated(target: str) -> AbstractContextManager[None]:
     """Turn the database's errors into the ledger's."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise fault(error, target) from error
-    except UnicodeEncodeError as error:
-        raise errors.InvalidQuestion(
-            f"{error.object!r} is not valid Unicode", "name"
-        ) from None
-    except PersistenceError as error:
-        cause = error.__cause__
-        if isinstance(cause, sqlite3.Error):
-            raise fault(cause, target) from error
-        raise errors.LedgerFault(f"{target!r} could not be used: {error}") from error
+    return faults.translated(target, sqlite3.Error, fault)
 
 
 def fault(error: sqlite3.Error, target: str) -> errors.DatelineError:

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from dateline.projections import rows
+from dateline.projections import log, rows
 from dateline.projections.store import SQLITE
 
 APPLICATION_ID = 0x646C6E65
@@ -23,19 +23,7 @@ CREATE TABLE stored_events (
     hash               TEXT    NOT NULL
 )
 """
-_CREATE_STREAMS = (
-    "CREATE UNIQUE INDEX stored_events_stream "
-    "ON stored_events (originator_id, originator_version)"
-)
-_CREATE_IDS = "CREATE UNIQUE INDEX stored_events_id ON stored_events (event_id)"
-_CREATE_VIEW = """
-CREATE VIEW log AS
-SELECT rowid AS position, event_id AS id, topic AS type, state AS fields,
-       originator_id AS stream, originator_version AS version,
-       recorded_at, recorder, schema_version, salts, hash
-FROM stored_events
-"""
-LOG = (_CREATE_LOG, _CREATE_STREAMS, _CREATE_IDS, _CREATE_VIEW)
+LOG = (_CREATE_LOG, *log.created("rowid"))
 
 
 MIGRATIONS = ((*LOG, *rows.created(SQLITE)),)

@@ -16,12 +16,11 @@ from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import cast
 
-import orjson
-from eventsourcing.persistence import StoredEvent
 from eventsourcing.sqlite import SQLiteCursor
 
 from dateline.domain import errors
 from dateline.domain.recorded import LogEntry
+from dateline.projections.codec import stored_event
 from dateline.projections.sqlite import schema, wal
 from dateline.projections.sqlite.connections import (
     Connection,
@@ -196,15 +195,7 @@ class SQLiteStore:
     def append(self, cursor: Cursor, entries: Sequence[LogEntry]) -> None:
         self._recorder._insert_events(
             SQLiteCursor(cast(sqlite3.Cursor, cursor)),
-            [
-                StoredEvent(
-                    originator_id=entry.stream,
-                    originator_version=entry.version,
-                    topic=entry.type,
-                    state=orjson.dumps(entry.fields),
-                )
-                for entry in entries
-            ],
+            list(map(stored_event, entries)),
             entries=entries,
         )
 
@@ -262,13 +253,7 @@ class SQLiteStore:
             )
 
     def place(self) -> object:
-        if self.target == MEMORY:
-            return self._db_name
-        try:
-            found = os.stat(self.target)
-        except OSError:
-            raise errors.LedgerNotFound(self.target) from None
-        return found.st_dev, found.st_ino
+        return self._db_name if self.target == MEMORY else self._identity
 
     def backup(self, target: str, progress: Progress) -> None:
         """Copy the whole file, as of one moment, while others read and write it.
