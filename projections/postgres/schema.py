@@ -27,7 +27,7 @@ CREATE TABLE stored_events (
     hash               TEXT   NOT NULL
 )
 """
-MIGRATIONS = (
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         _CREATE_MARK,
         "INSERT INTO dateline_schema VALUES (0)",

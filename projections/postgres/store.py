@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import cast
 
 import psycopg
+from psycopg import errors as sqlstates
 from psycopg import pq
 from psycopg.rows import DictRow
 from psycopg.sql import SQL, Identifier
@@ -217,10 +218,10 @@ class PostgresStore:
             return  # the log and the rows are read in full all the same
         try:
             cursor.psycopg.execute(_CHECK_INDEXES.format(check=found[0]).encode())
-        except psycopg.errors.IndexCorrupted as error:
-            said = error.diag.message_primary
+        except (sqlstates.IndexCorrupted, sqlstates.DataCorrupted) as error:
             raise errors.LedgerDamaged(
-                f"{self.target!r} is damaged ({said}); reindex it, or restore a backup"
+                f"{self.target!r} is damaged ({said(error)}); reindex it, or restore a "
+                "backup"
             ) from None
 
     def place(self) -> object:

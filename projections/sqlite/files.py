@@ -7,9 +7,9 @@ from contextlib import closing
 from pathlib import Path
 
 from dateline.domain import errors
+from dateline.projections.sqlite import schema
 from dateline.projections.sqlite.connections import connect
 from dateline.projections.sqlite.faults import fault
-from dateline.projections.sqlite.schema import APPLICATION_ID, SCHEMA_VERSION
 
 
 def is_new(target: str) -> bool:
@@ -42,10 +42,10 @@ def is_new(target: str) -> bool:
         if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_CORRUPT:
             return False  # damaged, or just being made: the first real look will tell
         raise fault(error, target) from None
-    if mark != APPLICATION_ID:
+    if mark != schema.APPLICATION_ID:
         raise errors.NotALedger(target)
-    if version > SCHEMA_VERSION:
-        raise errors.NewerSchema(target, version, SCHEMA_VERSION)
+    if version > len(schema.MIGRATIONS):
+        raise errors.NewerSchema(target, version, len(schema.MIGRATIONS))
     return False
 
 

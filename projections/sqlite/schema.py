@@ -26,11 +26,10 @@ CREATE TABLE stored_events (
 LOG = (_CREATE_LOG, *log.created("rowid"))
 
 
-MIGRATIONS = ((*LOG, *rows.created(SQLITE)),)
-"""What brings a file from each schema version to the next, beginning with nothing."""
+MIGRATIONS: tuple[tuple[str, ...], ...] = ((*LOG, *rows.created(SQLITE)),)
+"""What brings a file from each schema version to the next, beginning with nothing.
 
-SCHEMA_VERSION = len(MIGRATIONS)
-"""The shape of the tables, in the header's ``user_version``."""
+How many have been applied is in the header's ``user_version``."""
 
 
 def bring_up(connection: sqlite3.Connection) -> None:

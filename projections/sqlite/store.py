@@ -125,9 +125,10 @@ class SQLiteStore:
 
     def _check_schema(self) -> None:
         found = schema.version(self._keep_alive)
-        if found > schema.SCHEMA_VERSION:
-            raise errors.NewerSchema(self.target, found, schema.SCHEMA_VERSION)
-        if found < schema.SCHEMA_VERSION:
+        newest = len(schema.MIGRATIONS)
+        if found > newest:
+            raise errors.NewerSchema(self.target, found, newest)
+        if found < newest:
             raise errors.LedgerReadOnly(
                 f"{self.target!r} is of an earlier release and cannot be brought up to "
                 "date where it cannot be written; open it once where it can"

@@ -17,6 +17,8 @@ from dateline.domain.errors import DatelineError
 from dateline.domain.events import Event
 from dateline.jsonl import import_file
 from dateline.projections import copying
+from dateline.projections.postgres import schema as postgres_schema
+from dateline.projections.sqlite import schema as sqlite_schema
 from tests.builders import asserted, framed, registered
 
 CONTEXT = get_context("forkserver")
@@ -169,6 +171,19 @@ def open_new(pipe: Connection, targets: list[str], name: str) -> None:
             pipe.send(receipt.position)
         except DatelineError as error:
             pipe.send(str(error))
+
+
+def open_migrated(pipe: Connection, target: str, migration: list[str]) -> None:
+    """Open a ledger, at a sign, as a later release with one more migration does."""
+    sqlite_schema.MIGRATIONS += (tuple(migration),)
+    postgres_schema.MIGRATIONS += (tuple(migration),)
+    pipe.send("ready")
+    pipe.recv()
+    try:
+        with dateline.open(target, create=False) as ledger:
+            pipe.send(ledger.verify().events)
+    except DatelineError as error:
+        pipe.send(str(error))
 
 
 def follow(pipe: Connection, target: str, last: str) -> None:

@@ -287,26 +287,6 @@ def test_a_held_lock_is_a_fault_in_time_and_readers_go_on(
         ledger.verify()
 
 
-def test_a_ledger_made_by_four_processes_at_once_is_one(tmp_path: Path) -> None:
-    targets = [str(tmp_path / f"new-{number}.dateline") for number in range(12)]
-    with (
-        Child(children.open_new, targets, "a") as first,
-        Child(children.open_new, targets, "b") as second,
-        Child(children.open_new, targets, "c") as third,
-        Child(children.open_new, targets, "d") as fourth,
-    ):
-        makers = [first, second, third, fourth]
-        for child in makers:
-            assert child.receive() == "ready"
-        for target in targets:
-            for child in makers:
-                child.pipe.send("go")
-            positions = [child.receive() for child in makers]
-            assert sorted(map(str, positions)) == ["2", "3", "4", "5"]
-            with dateline.open(target, create=False) as ledger:
-                assert ledger.verify().events == 5
-
-
 def record_without_a_pause(pipe: Connection, target: str, name: str) -> None:
     """Record for some seconds; send how many batches."""
     dateline.ledger.LOCK_TIMEOUT_SECONDS = 4

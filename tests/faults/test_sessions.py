@@ -6,14 +6,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
+import httpx
 import psycopg
 import pytest
 
 import dateline
 from dateline import Ledger
+from tests.api.serving import serving as served
 from tests.builders import asserted, framed, opened, refused, registered
 from tests.faults.children import Child, code, hold_the_lock
 from tests.faults.servers import PostgresServer, serving
+from tests.services import require
 
 pytestmark = pytest.mark.slow
 
@@ -248,6 +251,62 @@ def test_a_server_that_has_no_session_left_is_told_of_in_time(
             assert ledger.record(opened("with-what-it-has")).position == 3
             assert following.poll(2) is not None
         dateline.open(server.target("crowded"), create=False).close()
+
+
+def test_over_rest_too_few_sessions_are_a_503_that_says_when_to_come_back(
+    server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dateline.projections.postgres.sessions.WAIT_SECONDS", 1)
+    with (
+        dateline.open(server.target("busy")) as ledger,
+        served(ledger) as url,
+        httpx.Client(base_url=url, timeout=30) as client,
+    ):
+        body = opened("topic").model_dump(mode="json")
+        with ExitStack() as busy:
+            for _ in range(16):
+                busy.enter_context(ledger._store.reading())
+            answers = client.get("/v1/topics"), client.post("/v1/events", json=body)
+        for answer in answers:
+            assert answer.status_code == 503
+            assert answer.json()["code"] == "ledger_unavailable"
+            assert "Retry-After" in answer.headers
+        assert client.post("/v1/events", json=body).json()["position"] == 2
+        assert client.get("/v1/topics").status_code == 200
+
+
+# --- indexes --------------------------------------------------------------------------
+
+
+def test_verify_finds_an_index_that_lacks_what_is_in_its_table(
+    server: PostgresServer,
+) -> None:
+    """Where ``amcheck`` is installed, in whatever schema."""
+    require_amcheck(server)
+    server.execute("CREATE SCHEMA IF NOT EXISTS elsewhere")
+    server.execute("CREATE EXTENSION IF NOT EXISTS amcheck SCHEMA elsewhere")
+    with dateline.open(server.target("war.checked")) as ledger:
+        ledger.record(opened("one"), opened("two"))
+        ledger.verify()
+        server.execute(
+            "UPDATE pg_index SET indisready = false "
+            "WHERE indexrelid = '\"war.checked\".stored_events_id'::regclass"
+        )
+        ledger.record(opened("three"))
+        server.execute(
+            "UPDATE pg_index SET indisready = true "
+            "WHERE indexrelid = '\"war.checked\".stored_events_id'::regclass"
+        )
+        with refused("ledger_damaged") as caught:
+            ledger.verify()
+        assert "reindex" in str(caught.value)
+
+
+def require_amcheck(server: PostgresServer) -> None:
+    found = server.execute(
+        "SELECT name FROM pg_available_extensions WHERE name = 'amcheck'"
+    )
+    require("PostgreSQL's extension amcheck", bool(found))
 
 
 # --- hints ----------------------------------------------------------------------------
