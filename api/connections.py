@@ -78,6 +78,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     # --- the connection ---
 
+    # As uvicorn's, which narrows asyncio's.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._wire = transport

@@ -95,6 +95,7 @@ def named(routes: list[BaseRoute]) -> list[BaseRoute]:
     for route in routes:
         template, app = getattr(route, "path", None), getattr(route, "app", None)
         if template and app is not None:
+            # A route is of any kind here, and all that have an app may get another.
             route.app = _Named(app, template)  # type: ignore[attr-defined]
     return routes
 

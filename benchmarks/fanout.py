@@ -11,7 +11,7 @@ import random
 import resource
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from multiprocessing.connection import Connection
@@ -56,13 +56,15 @@ def measure(
         )
 
 
-def _delays(directory: Path, serve: object, readers: int, count: int) -> list[float]:
+def _delays(
+    directory: Path, serve: Callable[..., None], readers: int, count: int
+) -> list[float]:
     path = directory / f"fanout-{time.monotonic_ns()}.dateline"
     news = list(islice(events(SHAPE, seed=5), BEGUN + count))
     with dateline.open(path, clock=clock) as ledger, _free_port() as listening:
         ledger.record(*news[:BEGUN])
         port = listening.getsockname()[1]
-        server = _SPAWN.Process(target=serve, args=(path, listening), daemon=True)  # type: ignore[arg-type]
+        server = _SPAWN.Process(target=serve, args=(path, listening), daemon=True)
         server.start()
         here, there = _SPAWN.Pipe()
         reading = _SPAWN.Process(target=read, args=([port] * readers, count, there))

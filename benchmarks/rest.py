@@ -8,7 +8,7 @@ constant is sent by Starlette, which looks nothing up.
 import asyncio
 import multiprocessing
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
@@ -145,13 +145,13 @@ METRICS = _request("/metrics")
 
 
 @contextmanager
-def _serving(serve: object, argument: str) -> Iterator[int]:
+def _serving(serve: Callable[..., None], argument: str) -> Iterator[int]:
     with ExitStack() as stack:
         listening = stack.enter_context(socket.socket())
         listening.bind(("127.0.0.1", 0))
         listening.listen()
         server = _SPAWN.Process(
-            target=serve,  # type: ignore[arg-type]
+            target=serve,
             args=(argument, listening),
             daemon=True,
         )

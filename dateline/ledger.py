@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime
 from itertools import islice
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self, TypeVar, cast
 
 import orjson
 from pydantic import ValidationError
@@ -911,7 +911,7 @@ def checked(event: Event) -> AnyEvent:
     """Return what is an event of the closed set; anything else is a TypeError."""
     if not isinstance(event, Event) or type(event).__name__ not in CODEC.types:
         raise TypeError(f"record() takes dateline's events, not {type(event).__name__}")
-    return event  # type: ignore[return-value]
+    return cast(AnyEvent, event)
 
 
 def status_named(status: Status | str) -> Status:

@@ -85,7 +85,7 @@ class Transactions:
         self.at_end: Callable[[], None] = lambda: None
         self.after: Callable[[], None] = lambda: None
         self._writing = ledger._store.writing
-        ledger._store.writing = self.writing  # type: ignore[method-assign]
+        vars(ledger._store)["writing"] = self.writing
 
     @contextmanager
     def writing(self) -> Iterator[Cursor]:

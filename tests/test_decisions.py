@@ -855,7 +855,7 @@ def test_what_is_no_event_is_our_mistake_and_records_nothing(begun: Ledger) -> N
 
     for wrong in ({"type": "ClaimFramed"}, None, "troops", framed):
         with pytest.raises(TypeError):
-            begun.record(asserted(), wrong)  # type: ignore[arg-type]
+            begun.record(asserted(), wrong)  # type: ignore[arg-type]  # what is refused
     assert begun.position == head
     assert is_new(begun.record(asserted()))
 

@@ -102,6 +102,7 @@ def is_optional(field: FieldInfo) -> bool:
 def _type_of(name: str, field: FieldInfo) -> Any:
     if name in REFERENCES:
         named = REFERENCES[name][1]
+        # A type that is known when this runs, and not before.
         return list[named] if is_list(field) else named  # type: ignore[valid-type]
     if name == "basis":
         return StatementBasis

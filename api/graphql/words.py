@@ -57,6 +57,7 @@ def sentence(kind: type) -> str:
     return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
 
 
+# Its members come from the models, where mypy does not look.
 EventType = StrEnum(  # type: ignore[misc]
     "EventType", {capitals(kind.__name__): kind.__name__ for kind in EVENTS}
 )
@@ -221,6 +222,7 @@ FIELDS: Mapping[str, str] = {
 
 def _define(kind: type[Enum], description: str) -> None:
     told = _VALUES[kind]
+    # Where strawberry looks for it; its own decorator would replace the descriptions.
     kind.__strawberry_definition__ = StrawberryEnumDefinition(  # type: ignore[attr-defined]
         wrapped_cls=kind,
         name=kind.__name__,

@@ -185,7 +185,7 @@ def _flags() -> list[Any]:
     def flags(**_: Any) -> None:
         pass
 
-    flags.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
+    vars(flags)["__signature__"] = inspect.Signature(options)
     flags.__annotations__ = {option.name: option.annotation for option in options}
     collected = typer.Typer(add_completion=False, rich_markup_mode=None)
     collected.command()(flags)

@@ -28,6 +28,7 @@ class Datastore(PostgresDatastore):
     """
 
     def __init__(self, pool: ConnectionPool[Any], schema: str) -> None:
+        # Of psycopg's own class, where the library has one that fetches passwords.
         self.pool = pool  # type: ignore[assignment]
         self.schema = schema
         self.lock_timeout = 0

@@ -154,7 +154,7 @@ def test_a_rebuild_does_not_disturb_a_batch_that_waited_for_it() -> None:
                 yield
             time.sleep(0.1)
 
-        ledger.commands.alone = followed_by_a_nap  # type: ignore[method-assign]
+        vars(ledger.commands)["alone"] = followed_by_a_nap
         rebuilt = threading.Thread(target=ledger.rebuild)
         rebuilt.start()
         time.sleep(0.002)

@@ -18,6 +18,7 @@ import dateline
 from dateline import Ledger
 from dateline.client.server import EVENT_STREAM
 from dateline.domain.events import Event
+from dateline.projections.sqlite.store import SQLiteStore
 from tests.builders import asserted, filed, framed, opened, refused, registered
 from tests.faults import children
 from tests.faults.children import Child, code
@@ -106,7 +107,9 @@ def test_a_file_that_is_replaced_during_a_commit_is_not_acknowledged(
     files: Replaceable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with dateline.open(files.path) as ledger:
-        check = ledger._store._check_file  # type: ignore[attr-defined]
+        store = ledger._store
+        assert isinstance(store, SQLiteStore)
+        check = store._check_file
 
         def check_and_lose() -> None:
             check()
@@ -115,7 +118,7 @@ def test_a_file_that_is_replaced_during_a_commit_is_not_acknowledged(
             checks.append(None)
 
         checks: list[None] = []
-        monkeypatch.setattr(ledger._store, "_check_file", check_and_lose)
+        monkeypatch.setattr(store, "_check_file", check_and_lose)
         with refused("ledger_replaced"):
             ledger.record(opened("never"))
         assert len(checks) == 2

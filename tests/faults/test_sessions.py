@@ -12,6 +12,7 @@ import pytest
 
 import dateline
 from dateline import Ledger
+from dateline.projections.postgres.store import PostgresStore
 from tests.api.serving import serving as served
 from tests.builders import asserted, framed, opened, refused, registered
 from tests.faults.children import Child, code, hold_the_lock
@@ -358,7 +359,8 @@ def test_without_any_hint_events_come_all_the_same(
 ) -> None:
     here, there, follower = here_and_there
     hinted = min(follower.lag(here, f"hinted-{number}") for number in range(10))
-    monkeypatch.setattr(there._store._listener, "hint", lambda: None)  # type: ignore[attr-defined]
+    assert isinstance(there._store, PostgresStore)
+    monkeypatch.setattr(there._store._listener, "hint", lambda: None)
     lags = [follower.lag(here, f"lost-{number}") for number in range(6)]
     assert hinted < 0.2
     assert max(lags) > 0.3, "there was another hint"

@@ -9,6 +9,7 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from inspect import isgenerator
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import dateline
 from dateline import Ledger, Recorded
 from dateline.domain.errors import LedgerClosed
 from dateline.domain.events import Event
+from dateline.projections.feed import StoredSubscription
 from tests.builders import (
     asserted,
     denied,
@@ -183,8 +185,11 @@ def test_a_slow_consumer_holds_a_page_at_a_time(tmp_path: Path) -> None:
         with ledger.subscribe() as subscription:
             positions = [next(subscription).position for _ in range(1_500)]
             assert subscription.position == 1_500
-            held = subscription._ready.gi_frame.f_locals  # type: ignore[attr-defined]
-            assert held["upto"] == 6_001
+            assert isinstance(subscription, StoredSubscription)
+            assert isgenerator(subscription._ready)
+            held = subscription._ready.gi_frame
+            assert held is not None
+            assert held.f_locals["upto"] == 6_001
             for part in range(6, 20):
                 ledger.record(
                     *(opened(f"t{part}-{n}", description=texts) for n in range(500))

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,11 @@ def served(ledger: Ledger, url: str, **settings: Any) -> Iterator[str]:
             app.state.services.feed.close()
 
 
+def is_leading(url: str) -> bool:
+    """Tell whether a server follows the stream."""
+    return measured(url, "dateline_nats_leading") == 1
+
+
 # --- the same as from the database --------------------------------------------------
 
 Message = tuple[str, str, str]
@@ -74,6 +80,9 @@ class Reader:
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
         assert self._begun.wait(30)
+
+    def has_reached(self, position: int) -> bool:
+        return self.reached == position
 
     def _read(self) -> None:
         headers = {"Accept": "text/event-stream"}
@@ -168,7 +177,7 @@ def test_filters_and_changes_are_those_of_the_database(
                 ledger.record(*batch)
             for pair in readers:
                 for reader in pair:
-                    until_so(lambda reader=reader: reader.reached == ledger.position)  # type: ignore[misc]
+                    until_so(partial(reader.has_reached, ledger.position))
             assert measured(by_stream, "dateline_nats_leading") == 1
     for (path, query), (database, stream) in zip(asked, readers, strict=True):
         assert len(database.messages) > 10, (path, query)
@@ -304,6 +313,9 @@ class Told:
         for recorded in self._subscription:
             self.positions.append(recorded.position)
 
+    def has_read(self, count: int) -> bool:
+        return len(self.positions) >= count
+
     def close(self) -> None:
         self._subscription.close()
         self._thread.join()
@@ -351,17 +363,11 @@ def test_readers_miss_nothing_while_nodes_and_relays_die(
         of_topic = [one.position for one in ledger.events(after, topic="war.kursk")]
         for number, reader in enumerate(readers):
             wanted = of_topic if number % 3 == 2 else expected
-            until_so(
-                lambda reader=reader, wanted=wanted: (
-                    len(reader.positions)  # type: ignore[misc]
-                    >= len(wanted)
-                ),
-                60,
-            )
+            until_so(partial(reader.has_read, len(wanted)), 60)
             assert reader.positions == wanted
         for one in servers:
             until_so(
-                lambda one=one: measured(one.url, "dateline_nats_leading") == 1,  # type: ignore[misc]
+                partial(is_leading, one.url),
                 60,
                 lambda: relays[0].log + relays[1].log,
             )

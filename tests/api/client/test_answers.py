@@ -112,7 +112,8 @@ class Asking:
         return self.name("TopicOpened", "topic") if self.draw(st.booleans()) else None
 
     def first(self) -> int | None:
-        return self.draw(st.none() | st.integers(1, 4))  # type: ignore[no-any-return]
+        first: int | None = self.draw(st.none() | st.integers(1, 4))
+        return first
 
     def statuses(self) -> Any:
         some = st.sets(st.sampled_from([*Status, "floated", "hearsay"]), max_size=4)

@@ -149,7 +149,7 @@ def test_an_event_that_cannot_be_taken_is_named(client: Client, ledger: Ledger) 
 
 def test_what_is_no_event_is_not_sent(client: Client) -> None:
     with pytest.raises(TypeError, match="record\\(\\) takes dateline's events"):
-        client.record("ClaimFramed")  # type: ignore[arg-type]
+        client.record("ClaimFramed")  # type: ignore[arg-type]  # what is refused
 
 
 def test_a_batch_that_is_too_large_is_not_sent(client: Client, ledger: Ledger) -> None:

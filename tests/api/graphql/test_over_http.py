@@ -12,7 +12,10 @@ from tests.api.graphql.asking import GRAPHQL_JSON, PATH, GraphQL, asking, refusa
 from tests.api.graphql.documents import RECORD
 
 ANY = '{ knowledge(on: "2024-10-22") { basis { on } } }'
-MUTATION = 'mutation { record(events: [{topicOpened: {topic: "t", title: "T"}}]) { position } }'  # noqa: E501
+MUTATION = (
+    'mutation { record(events: [{topicOpened: {topic: "t", title: "T"}}]) '
+    "{ position } }"
+)
 
 
 def body(**parameters: Any) -> bytes:

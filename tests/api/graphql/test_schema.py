@@ -42,7 +42,7 @@ type Subscription {
   events(after: String, filter: EventFilter): EventDelivery!
   changes(topic: ID, policy: PolicyInput, after: String): ChangeDelivery!
 }
-"""  # noqa: E501
+"""  # noqa: E501 (lines as the contract has them)
 """Section 9 of the contract, to the letter."""
 
 

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import httpx
 import pytest
@@ -78,7 +79,7 @@ def test_without_the_extra_it_is_named(
 class Collector(BaseHTTPRequestHandler):
     """Takes what is exported."""
 
-    taken: list[bytes]
+    taken: ClassVar[list[bytes]]
 
     def do_POST(self) -> None:
         self.taken.append(self.rfile.read(int(self.headers["Content-Length"])))
@@ -92,7 +93,7 @@ class Collector(BaseHTTPRequestHandler):
 @pytest.mark.slow
 def test_a_server_exports_its_spans_where_it_is_told(tmp_path: Path) -> None:
     class Taking(Collector):
-        taken: list[bytes] = []  # noqa: RUF012
+        taken: ClassVar[list[bytes]] = []
 
     target = tmp_path / "war.dateline"
     dateline.open(target).close()
