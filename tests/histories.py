@@ -1,6 +1,7 @@
 """A ledger that loses what was recorded last, and grows again in another way."""
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -51,6 +52,10 @@ class History:
         """Lose the ledger's last events, and grow past where it was with others."""
         self.lose()
         self.grow("other", LOST - SHARED + 2)
+
+
+Loss = Callable[[History], None]
+"""A way to lose a history: :meth:`History.lose`, or :meth:`History.regrow`."""
 
 
 def overwrite(target: str, by: str) -> None:

@@ -72,6 +72,21 @@ def ledger(target: str, clock: Clock) -> Iterator[Ledger]:
         yield opened
 
 
+def holding(ledger: Ledger) -> tuple[threading.Thread, threading.Event]:
+    """Let a thread have the turn to write until it is told to leave."""
+    inside, leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with ledger.commands.alone():
+            inside.set()
+            leave.wait()
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    inside.wait()
+    return holder, leave
+
+
 class Transactions:
     """Counts a ledger's transactions, and does something at the end of one.
 
@@ -539,16 +554,7 @@ def attempt_interrupted(ledger: Ledger, *events: Event) -> None:
 
 def test_who_waits_may_be_interrupted(ledger: Ledger) -> None:
     recorders = Recorders(ledger)
-    inside, leave = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with ledger.commands.alone():
-            inside.set()
-            leave.wait()
-
-    holder = threading.Thread(target=hold)
-    holder.start()
-    inside.wait()
+    holder, leave = holding(ledger)
     recorders.start(opened("before"))
     with interrupted_after(0.2), pytest.raises(KeyboardInterrupt), within(5):
         ledger.record(opened("given-up"))
@@ -860,16 +866,7 @@ def test_a_server_that_is_overloaded_says_so(
     monkeypatch.setattr(committing, "MOST_COMMANDS", 5)
     bodies = [orjson.dumps(flat(opened(f"t{number}"))) for number in range(12)]
     with serving(ledger) as url:
-        inside, leave = threading.Event(), threading.Event()
-
-        def hold() -> None:
-            with ledger.commands.alone():
-                inside.set()
-                leave.wait()
-
-        holder = threading.Thread(target=hold)
-        holder.start()
-        inside.wait()
+        holder, leave = holding(ledger)
 
         async def post() -> list[httpx.Response]:
             posting = asyncio.create_task(posted(url, bodies))

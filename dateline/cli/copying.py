@@ -15,11 +15,7 @@ from dateline.projections.targets import printed
 def copy(
     source: Annotated[
         str,
-        typer.Argument(
-            metavar="SOURCE",
-            help="The ledger: a SQLite file, or postgresql://host/database?ledger=NAME.",
-            show_default=False,
-        ),
+        typer.Argument(metavar="SOURCE", help=parameters.A_LEDGER, show_default=False),
     ],
     target: Annotated[
         str,

@@ -4,11 +4,13 @@ from typing import Annotated
 
 import typer
 
+A_LEDGER = "The ledger: a SQLite file, or postgresql://host/database?ledger=NAME."
+
 LedgerPath = Annotated[
     str,
     typer.Argument(
         metavar="LEDGER",
-        help="The ledger: a SQLite file, or postgresql://host/database?ledger=NAME.",
+        help=A_LEDGER,
         show_default=False,
     ),
 ]

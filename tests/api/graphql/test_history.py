@@ -1,16 +1,11 @@
 """Over GraphQL: cursors and feeds of a history that the ledger lost."""
 
-from collections.abc import Callable
-
 import pytest
 
-from dateline import Ledger
 from tests.api.graphql.asking import GraphQL
 from tests.api.graphql.test_sockets import CHANGES, EVENTS, socket
 from tests.api.graphql.test_streams import both, stream
-from tests.histories import LOST, SHARED, History
-
-Loss = Callable[[History], None]
+from tests.histories import LOST, SHARED, History, Loss
 
 PAGES = {
     "events": """query ($after: String) { page: events(first: 8, after: $after) {
@@ -21,18 +16,6 @@ PAGES = {
       page: changes(from: {on: "2024-10-01"}, to: {on: "2024-10-22"}, after: $after) {
         pageInfo { endCursor } } }""",
 }
-
-
-@pytest.fixture
-def history(ledger: Ledger) -> History:
-    return History(ledger)
-
-
-@pytest.fixture(params=["lose", "regrow"])
-def loss(request: pytest.FixtureRequest) -> Loss:
-    """Lose the last events, and grow again or not."""
-    way: Loss = getattr(History, request.param)
-    return way
 
 
 @pytest.mark.parametrize("name", PAGES)

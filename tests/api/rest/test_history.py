@@ -1,35 +1,19 @@
 """Over REST: cursors, feeds and kept answers of a history that the ledger lost."""
 
 import os
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from dateline import Ledger
 from dateline.api.rest import heads
 from tests.api.rest.asking import NDJSON, Rest, lines_of
 from tests.api.rest.test_feeds import STREAM, documents, following, news
 from tests.api.serving import serving
-from tests.histories import LOST, SHARED, History
+from tests.histories import LOST, SHARED, History, Loss
 from tests.stores import on_sqlite_alone
 
 ON = "2024-10-22"
 LINES = {"Accept": NDJSON}
-
-Loss = Callable[[History], None]
-
-
-@pytest.fixture
-def history(ledger: Ledger) -> History:
-    return History(ledger)
-
-
-@pytest.fixture(params=["lose", "regrow"])
-def loss(request: pytest.FixtureRequest) -> Loss:
-    """Lose the last events, and grow again or not."""
-    way: Loss = getattr(History, request.param)
-    return way
 
 
 def test_a_cursor_of_a_lost_history_is_refused(
