@@ -21,6 +21,8 @@ POLL_SECONDS = 2.0
 """How often the ledger is asked whether the stream keeps up with it, and is its own."""
 
 _PATIENCE_SECONDS = 2.0
+_HANGING_SECONDS = 10.0
+"""After so long without the stream's lead another server of NATS is tried."""
 _AT_ONCE = 1_000
 
 log = getLogger(__name__)
@@ -43,6 +45,7 @@ class JetStreamFeed:
         self._is_trusted = self._keeps_up = True
         self._patient_until: float | None = None
         self._was_leading = True
+        self._hangs_at = float("inf")
 
     @classmethod
     def at(cls, url: str, ledger: Feed, identity: str) -> Self:
@@ -106,6 +109,7 @@ class JetStreamFeed:
             has_more = self._receiver.wait(position, timeout)
         else:
             has_more = self._ledger.wait(position, timeout)
+        self._renew_if_hanging(is_leading=is_leading)
         if is_leading != self._was_leading:
             self._was_leading = is_leading
             if is_leading:
@@ -113,6 +117,16 @@ class JetStreamFeed:
             else:
                 log.warning("following the ledger: %s does not keep up", self._name)
         return has_more
+
+    def _renew_if_hanging(self, *, is_leading: bool) -> None:
+        now = time.monotonic()
+        if is_leading:
+            self._hangs_at = float("inf")
+        elif self._hangs_at == float("inf"):
+            self._hangs_at = now + _HANGING_SECONDS
+        elif now >= self._hangs_at:
+            self._hangs_at = now + _HANGING_SECONDS
+            self._receiver.renew()
 
     def check(self, mark: Mark) -> None:
         """Check that the ledger still has what was read; now or within the next poll.

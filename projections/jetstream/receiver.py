@@ -76,7 +76,7 @@ class Receiver:
         self._wanted_at = float("-inf")
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._is_closed = False
+        self._is_closed = self._is_to_renew = False
         # What follows belongs to the thread's event loop.
         self._stirred = asyncio.Event()
         self._owed = 0
@@ -133,6 +133,14 @@ class Receiver:
             self._stir()
         return found
 
+    def renew(self) -> None:
+        """Connect anew, perhaps to another server of the cluster.
+
+        A server, or the copy of the stream that it has, may hang while others go on.
+        """
+        self._is_to_renew = True
+        self._stir()
+
     def forget(self) -> None:
         """Forget all that was received."""
         with self._changed:
@@ -174,7 +182,7 @@ class Receiver:
         while not self._is_closed:
             try:
                 async with self._connector.connected() as connection:
-                    self.is_connected = True
+                    self.is_connected, self._is_to_renew = True, False
                     failures = 0
                     log.info("connected to %s", self._place)
                     await self._serve(connection)
@@ -188,8 +196,8 @@ class Receiver:
             await self._rest(pause * random.uniform(0.8, 1.2))
 
     async def _serve(self, connection: Connection) -> None:
-        """Use one connection until it is lost, or we are closed."""
-        while not self._is_closed:
+        """Use one connection until it is lost, or is not to be used any more."""
+        while not (self._is_closed or self._is_to_renew):
             try:
                 if self._is_wanted:
                     await self._receive(connection)
@@ -220,7 +228,7 @@ class Receiver:
         self._set_live(True)
         self._complaint = ""
         try:
-            while self._is_wanted and not self._is_closed:
+            while self._is_wanted and not (self._is_closed or self._is_to_renew):
                 if connection.lost.is_set():
                     return
                 await self._ask(connection, consumer.name, answers)

@@ -11,11 +11,16 @@ from urllib.parse import unquote
 import nats
 import orjson
 from nats.aio.client import Client
+from nats.errors import Error
 from nats.js import JetStreamContext, api
+from nats.js.errors import APIError
 
 from dateline import Ledger
 
 T = TypeVar("T")
+
+_WRONG_SEQUENCE = 10_071
+"""What JetStream answers if a message expects another last sequence."""
 
 
 class Published(NamedTuple):
@@ -54,6 +59,44 @@ def state_of(url: str, ledger: Ledger) -> api.StreamState:
         return (await jetstream.stream_info(stream_name(ledger))).state
 
     return asked(url, ask)
+
+
+def is_whole(url: str, ledger: Ledger) -> bool:
+    """Tell whether every server of a cluster has all of the stream."""
+
+    async def ask(jetstream: JetStreamContext) -> bool:
+        found = (await jetstream.stream_info(stream_name(ledger))).cluster
+        assert found is not None
+        replicas = found.replicas or []
+        return bool(found.leader) and all(
+            one.current and not one.offline for one in replicas
+        )
+
+    try:
+        return asked(url, ask)
+    except (OSError, Error, TimeoutError):
+        return False
+
+
+def takes_messages(url: str, ledger: Ledger) -> bool:
+    """Tell whether the stream answers a plain client that publishes to it.
+
+    The message names a sequence that the stream never had, so that it is refused.
+    """
+    subject = f"dateline.{ledger.identity}.events.ClaimAsserted"
+    never = {"Nats-Expected-Last-Sequence": str(2**62)}
+
+    async def ask(jetstream: JetStreamContext) -> bool:
+        try:
+            await jetstream.publish(subject, b"", headers=never)
+        except APIError as refused:
+            return refused.err_code == _WRONG_SEQUENCE
+        return False
+
+    try:
+        return asked(url, ask)
+    except (OSError, Error, TimeoutError):
+        return False
 
 
 def reached(url: str, ledger: Ledger) -> int:

@@ -24,8 +24,12 @@ def prepare(ledger: Ledger) -> None:
 
 
 @contextmanager
-def recording(target: str, seed: int) -> Iterator[None]:
-    """Record batches of all sizes in a thread until the block ends."""
+def recording(target: str, seed: int, *, pause: float = 0.02) -> Iterator[None]:
+    """Record batches of all sizes in a thread until the block ends.
+
+    Args:
+        pause: seconds between two batches, at most.
+    """
     ended = threading.Event()
     choose = random.Random(seed)
 
@@ -38,7 +42,7 @@ def recording(target: str, seed: int) -> Iterator[None]:
                 ids = (f"{seed}-{number}-{n}" for n in range(size))
                 record_for_sure(ledger, [asserted(claim, id=id) for id in ids])
                 number += 1
-                time.sleep(choose.uniform(0, 0.02))
+                time.sleep(choose.uniform(0, pause))
 
     thread = threading.Thread(target=record)
     thread.start()
