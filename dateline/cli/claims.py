@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from dateline.cli.screen import Part, Screen, stacked, styled
-from dateline.cli.words import counted, moment, siding, span
 from dateline.domain.answers import ClaimState, Knowledge, Tally
 from dateline.domain.times import Zone
+from dateline.words import counted, moment, siding, span
 
 TALLY = ("for", "against", "cannot confirm", "retracted", "independent")
 

@@ -8,8 +8,8 @@ import typer
 import dateline
 from dateline.cli import output, parameters
 from dateline.cli.progress import bar
-from dateline.cli.words import counted, readable
 from dateline.projections.targets import printed
+from dateline.words import counted, readable
 
 
 def copy(

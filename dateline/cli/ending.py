@@ -14,8 +14,8 @@ from typing import cast
 import typer
 
 from dateline.cli import output
-from dateline.cli.words import readable
 from dateline.domain.errors import DatelineError
+from dateline.words import readable
 
 FAULT = 1
 CALLERS_MISTAKE = 2

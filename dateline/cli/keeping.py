@@ -14,7 +14,6 @@ import dateline
 from dateline.cli import output, parameters
 from dateline.cli.ending import CALLERS_MISTAKE, Stopped
 from dateline.cli.progress import bar
-from dateline.cli.words import counted, readable
 from dateline.domain import errors
 from dateline.domain.events import LedgerOpened, parse_event
 from dateline.domain.times import Zone
@@ -22,6 +21,7 @@ from dateline.jsonl import Imported, import_file
 from dateline.ledger import Ledger
 from dateline.projections.sqlite.files import publish
 from dateline.projections.targets import name_of, printed
+from dateline.words import counted, readable
 
 STDIN = "-"
 

@@ -7,7 +7,7 @@ import select
 import sys
 from collections.abc import Iterator
 
-from dateline.cli.words import CONTROLS
+from dateline.words import CONTROLS
 
 NAME = "standard output"
 

@@ -16,8 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from dateline.cli import output
-from dateline.cli.words import readable
 from dateline.domain.rule import Status
+from dateline.words import readable
 
 Part = str | Text | tuple[str, str]
 """A piece of a line: plain, or with a style."""

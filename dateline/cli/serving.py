@@ -16,7 +16,7 @@ from typer.core import TyperCommand
 
 import dateline
 from dateline.cli import output, parameters
-from dateline.cli.words import readable
+from dateline.words import readable
 
 KEYS_VARIABLE = "DATELINE_KEYS"
 

@@ -16,16 +16,6 @@ from dateline.cli.claims import (
 from dateline.cli.lookups import Lookup
 from dateline.cli.screen import Part, Screen, stacked, styled
 from dateline.cli.telling import told, when
-from dateline.cli.words import (
-    asked,
-    called,
-    counted,
-    moment,
-    recorded,
-    rests_on,
-    span,
-    under,
-)
 from dateline.domain.answers import (
     Answer,
     Basis,
@@ -43,6 +33,16 @@ from dateline.domain.answers import (
 from dateline.domain.rule import Policy
 from dateline.domain.times import Zone
 from dateline.ledger import Ledger
+from dateline.words import (
+    asked,
+    called,
+    counted,
+    moment,
+    recorded,
+    rests_on,
+    span,
+    under,
+)
 
 
 @singledispatch

@@ -9,10 +9,10 @@ from dateline.cli.claims import counts
 from dateline.cli.lookups import Lookup
 from dateline.cli.screen import Part, Screen
 from dateline.cli.telling import said, told
-from dateline.cli.words import recorded, span
 from dateline.domain.answers import Change, ClaimState, ExpectationState, Knowledge
 from dateline.domain.rule import Status
 from dateline.ledger import Ledger
+from dateline.words import recorded, span
 
 FIRST_DAY = date(2024, 10, 19)
 LAST_DAY = date(2024, 10, 22)

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from dateline.cli.lookups import Lookup
 from dateline.cli.screen import Part, styled
-from dateline.cli.words import does, moment, span
 from dateline.domain.events import STANCES, Stance
 from dateline.domain.recorded import Recorded
+from dateline.words import does, moment, span
 
 _STYLES = {
     Stance.ASSERTED: "cyan",
