@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from dateline.domain.answers import (
     Answer,
+    Arrival,
+    Arrivals,
     Basis,
+    Calendar,
+    CalendarDay,
     Change,
     Changes,
     ClaimKnowledge,
@@ -28,6 +32,8 @@ from dateline.domain.answers import (
     RecordBasis,
     RecordedEvent,
     RuleCounts,
+    SearchResult,
+    SearchResults,
     Sources,
     SourceState,
     Span,
@@ -88,8 +94,12 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Answer",
+    "Arrival",
+    "Arrivals",
     "Basis",
     "BasisWord",
+    "Calendar",
+    "CalendarDay",
     "Change",
     "Changes",
     "ClaimAsserted",
@@ -139,6 +149,8 @@ __all__ = [
     "Relation",
     "Reliability",
     "RuleCounts",
+    "SearchResult",
+    "SearchResults",
     "SourceCorrected",
     "SourceKind",
     "SourceRated",

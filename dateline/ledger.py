@@ -27,7 +27,9 @@ from dateline.cursors import (
 )
 from dateline.domain import errors
 from dateline.domain.answers import (
+    Arrivals,
     Basis,
+    Calendar,
     Change,
     Changes,
     ClaimKnowledge,
@@ -40,6 +42,7 @@ from dateline.domain.answers import (
     Positions,
     Receipt,
     RecordBasis,
+    SearchResults,
     Sources,
     SourceState,
     Timeline,
@@ -53,7 +56,7 @@ from dateline.domain.recorded import BEGINNING, LogEntry, Mark, Recorded
 from dateline.domain.rule import Policy, Status
 from dateline.domain.times import Instant, Zone, datetime_of, instant_of
 from dateline.points import On, Points, RecordedBy, RecordPoint
-from dateline.projections import log, registers, upkeep
+from dateline.projections import calendar, log, registers, search, upkeep
 from dateline.projections.asof import AsOf
 from dateline.projections.book import Book
 from dateline.projections.codec import CODEC
@@ -69,8 +72,9 @@ from dateline.projections.feed import (
     stored,
 )
 from dateline.projections.recording import Clock, Kept, Recording, recording
-from dateline.projections.store import Progress
+from dateline.projections.store import Cursor, Progress
 from dateline.projections.targets import name_of, open_store, printed
+from dateline.projections.words import query_of
 
 BATCH_LIMIT = 10_000
 """Events in one call of :meth:`Ledger.record`."""
@@ -407,10 +411,7 @@ class Ledger:
             spans = AsOf(cursor, self._zone, policy).timeline(
                 claim, recorded_by=moment.position
             )
-        basis = RecordBasis(
-            position=moment.position, recorded_at=moment.recorded_at, policy=policy
-        )
-        return Timeline(claim=claim, basis=basis, spans=spans)
+        return Timeline(claim=claim, basis=_record_basis(moment, policy), spans=spans)
 
     def changes(
         self,
@@ -522,6 +523,123 @@ class Ledger:
         return Expectations(
             basis=asked.basis(DEFAULT_POLICY), expectations=tuple(states)
         )
+
+    def calendar(
+        self,
+        *,
+        topic: str | None = None,
+        recorded_by: RecordedBy = None,
+        policy: Policy | None = None,
+    ) -> Calendar:
+        """Return the days on which something became known of a topic, or of all.
+
+        There is one for each day at whose end the counts of :meth:`knowledge` or the
+        statements are not those of the day before.
+
+        Raises:
+            UnknownTopic: not opened by ``recorded_by``.
+        """
+        policy = policy or DEFAULT_POLICY
+        with self._store.reading() as cursor:
+            moment = self._points.resolve(cursor, recorded_by)
+            self._check_topic(cursor, topic, moment.position)
+            days = calendar.days(
+                cursor,
+                self._zone,
+                policy,
+                topic=topic,
+                recorded_by=moment.position,
+            )
+        return Calendar(basis=_record_basis(moment, policy), topic=topic, days=days)
+
+    def arrivals(
+        self, *, topic: str | None = None, recorded_by: RecordedBy = None
+    ) -> Arrivals:
+        """Return when each statement on a topic's claims was known, and when recorded.
+
+        The claims are those filed under the topic at ``recorded_by``. Voided
+        statements are there too, and marked.
+
+        Raises:
+            UnknownTopic: not opened by ``recorded_by``.
+        """
+        with self._store.reading() as cursor:
+            moment = self._points.resolve(cursor, recorded_by)
+            self._check_topic(cursor, topic, moment.position)
+            found = calendar.arrivals(
+                cursor,
+                self._zone,
+                DEFAULT_POLICY,
+                topic=topic,
+                recorded_by=moment.position,
+            )
+        basis = _record_basis(moment, DEFAULT_POLICY)
+        return Arrivals(basis=basis, topic=topic, arrivals=found)
+
+    def search(
+        self,
+        words: str,
+        *,
+        on: On,
+        recorded_by: RecordedBy = None,
+        topic: str | None = None,
+        policy: Policy | None = None,
+        first: int | None = 50,
+        after: str | None = None,
+    ) -> SearchResults:
+        """Find reported claims, sources and quotes in which all of some words stand.
+
+        Case and accents do not count, and the last word may be the beginning of one.
+        Nothing in ``words`` is syntax.
+
+        Args:
+            words: at least one, at most :data:`~dateline.projections.words.MOST_WORDS`.
+            on: public time: a day counts to its end in the ledger's zone.
+            recorded_by: record time: position, instant or day; default: the head.
+            topic: only its claims, quotes on them, and sources that spoke of them.
+            first: at most so many results; None: all.
+            after: the ``next`` of the page before.
+
+        Raises:
+            InvalidQuestion: no word, or too many. UnknownTopic.
+        """
+        policy = policy or DEFAULT_POLICY
+        _check_first(first)
+        wanted = query_of(words)
+        with self._store.reading() as cursor:
+            asked = self._points.asked(cursor, on, recorded_by)
+            policy_json = _policy_json(policy)
+            question = (
+                *("search", self.identity, wanted),
+                *(asked.known_until, topic, policy_json),
+            )
+            last = ""
+            if after is not None:
+                (pin,), last = decode(after, 1, *question)
+                asked = self._points.pinned(cursor, asked, pin)
+            self._check_topic(cursor, topic, asked.moment.position)
+            results, reached = search.find(
+                cursor,
+                self._zone,
+                wanted,
+                asked.point,
+                topic=topic,
+                policy=policy,
+                first=first,
+                beyond=last,
+            )
+        following = None
+        if reached is not None:
+            cursors = EntryCursors.of((asked.moment.mark,), *question)
+            following = cursors.after(reached)
+        return SearchResults(
+            basis=asked.basis(policy), words=words, results=results, next=following
+        )
+
+    def _check_topic(self, cursor: Cursor, topic: str | None, position: int) -> None:
+        if topic is not None:
+            answers = AsOf(cursor, self._zone, DEFAULT_POLICY)
+            answers.check_topic(topic, position)
 
     # --- cursors of single entries --------------------------------------------------
 
@@ -657,12 +775,7 @@ class Ledger:
         if is_more:
             cursors = EntryCursors.of((moment.mark,), *question)
             following = cursors.after(found[-1].id)
-        basis = RecordBasis(
-            position=moment.position,
-            recorded_at=moment.recorded_at,
-            policy=DEFAULT_POLICY,
-        )
-        return basis, found, following
+        return _record_basis(moment, DEFAULT_POLICY), found, following
 
     # --- the log ------------------------------------------------------------------
 
@@ -950,6 +1063,12 @@ def parse_policy(text: str | bytes | None) -> Policy:
 
 def _policy_json(policy: Policy) -> dict[str, object]:
     return policy.model_dump(mode="json")
+
+
+def _record_basis(moment: RecordPoint, policy: Policy) -> RecordBasis:
+    return RecordBasis(
+        position=moment.position, recorded_at=moment.recorded_at, policy=policy
+    )
 
 
 def _check_first(first: int | None) -> None:

@@ -6,7 +6,7 @@ basis it was given at: the two points, and the policy.
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
@@ -297,6 +297,77 @@ class DocumentState(Answer):
     published_at: str | None
     retrieved_at: str | None
     sha256: str | None
+
+
+class CalendarDay(Answer):
+    """A day at whose end something was known that was not before.
+
+    ``day`` is ``YYYY-MM-DD`` in the ledger's zone, ``counts`` are of the claims at its
+    end, ``statements`` is how many became known on it.
+    """
+
+    day: str
+    counts: Mapping[Status, int]
+    statements: int
+
+
+class Calendar(Answer):
+    """The days of public time on which a topic's statements became known, in order."""
+
+    basis: RecordBasis
+    topic: str | None
+    days: tuple[CalendarDay, ...]
+
+
+class Arrival(Answer):
+    """When a statement was known, and when the ledger took it in.
+
+    ``known_from`` is public time, ``position`` and ``recorded_at`` are record time.
+    ``voided`` tells whether our record of it was void at the basis.
+    """
+
+    statement: str
+    claim: str
+    source: str
+    stance: Stance
+    known_from: Moment
+    position: int
+    recorded_at: Moment
+    voided: bool
+
+
+class Arrivals(Answer):
+    """The statements on a topic's claims, by position."""
+
+    basis: RecordBasis
+    topic: str | None
+    arrivals: tuple[Arrival, ...]
+
+
+class SearchResult(Answer):
+    """A claim's wording, a source's name, or what a statement quotes.
+
+    ``claim``, ``source`` and ``statement`` are ids: of a quote all three, otherwise
+    that of the one found.
+    """
+
+    kind: Literal["claim", "source", "quote"]
+    claim: str | None
+    source: str | None
+    statement: str | None
+    text: str
+
+
+class SearchResults(Answer):
+    """What was found: claims, then sources, by id; then quotes, by (latest, position).
+
+    ``next`` is a cursor, null at the end.
+    """
+
+    basis: Basis
+    words: str
+    results: tuple[SearchResult, ...]
+    next: str | None
 
 
 class LedgerState(Answer):
