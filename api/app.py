@@ -1,4 +1,4 @@
-"""One ASGI application over one ledger: REST, GraphQL, feeds, operations.
+"""One ASGI application over one ledger: REST, GraphQL, feeds, the page, operations.
 
 It may be mounted anywhere in another program, needs no lifespan of its own, and
 starts nothing before the first reader of a feed.
@@ -17,6 +17,7 @@ from dateline.api.hub import Hub
 from dateline.api.logs import named
 from dateline.api.metrics import Metrics
 from dateline.api.middleware import middleware
+from dateline.api.page import routes as page
 from dateline.api.replica import Replica
 from dateline.api.rest import routes as rest
 from dateline.api.services import Services
@@ -59,6 +60,7 @@ def create_app(ledger: Ledger, settings: Settings | None = None) -> Starlette:
                 *operations.routes(services, metrics),
                 Route("/graphql", graphql),
                 WebSocketRoute("/graphql", graphql),
+                *page.routes(services),
             ]
         ),
         middleware=middleware(access, metrics, settings),

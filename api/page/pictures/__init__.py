@@ -1,0 +1,1 @@
+"""Pictures: where things are drawn, in units of their own. Templates draw them."""

@@ -1,0 +1,69 @@
+"""Templates: how values are written into pages and pictures, and which there are."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from dateline.api.page import meanings
+from dateline.domain.times import Zone, datetime_of, read_instant
+from dateline.words import called, counted, does, moment, span
+
+_PAGES = 32
+
+
+@lru_cache(maxsize=_PAGES)
+def environment(timezone: str) -> Environment:
+    """Return the templates, as they are written for a ledger's zone."""
+    zone = Zone(timezone)
+
+    def in_words(instant: datetime | str) -> str:
+        if isinstance(instant, str):
+            instant = datetime_of(read_instant(instant))
+        return moment(instant, zone)
+
+    found = Environment(
+        loader=PackageLoader("dateline.api.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters |= {
+        "moment": in_words,
+        "span": span,
+        "named": meanings.named,
+        "day": day_in_words,
+        "listed": listed,
+    }
+    found.globals |= {
+        "STATUSES": meanings.STATUSES,
+        "FLAGS": meanings.FLAGS,
+        "COLOURS": meanings.COLOURS,
+        "does": does,
+        "called": called,
+        "counted": counted,
+    }
+    return found
+
+
+def render(timezone: str, template: str, values: Mapping[str, Any]) -> str:
+    """Return a page or a picture."""
+    return environment(timezone).get_template(template).render(values)
+
+
+def day_in_words(on: str) -> str:
+    """Write a point of public time: a day with its weekday, an instant as it is."""
+    if "T" in on:
+        return on.replace("T", " ")
+    day = date.fromisoformat(on)
+    return f"{day:%A} {day.day} {day:%B} {day.year}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Join words as a sentence does: ``a``, ``a and b``, ``a, b and c``."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"
