@@ -11,10 +11,13 @@ from dateline.api.page import meanings
 from dateline.domain.times import Zone, datetime_of, read_instant
 from dateline.words import called, counted, does, moment, span
 
-_PAGES = 32
+MOST_NAMED = 8
+"""Sources of a tally that a list of claims names; the claim's page names them all."""
+
+_ZONES = 32
 
 
-@lru_cache(maxsize=_PAGES)
+@lru_cache(maxsize=_ZONES)
 def environment(timezone: str) -> Environment:
     """Return the templates, as they are written for a ledger's zone."""
     zone = Zone(timezone)
@@ -42,6 +45,7 @@ def environment(timezone: str) -> Environment:
         "STATUSES": meanings.STATUSES,
         "FLAGS": meanings.FLAGS,
         "COLOURS": meanings.COLOURS,
+        "MOST_NAMED": MOST_NAMED,
         "does": does,
         "called": called,
         "counted": counted,

@@ -5,7 +5,7 @@ const MOST_SEEN = 60;
 let asked = null;
 
 /** Parts of a page that say what is so at its points; controls stay as they are. */
-const PARTS = ["public", "chart", "ends", "recorded", "state"];
+const PARTS = ["public", "chart", "ends", "recorded", "compare", "state"];
 
 /** Fetches a view's page; what was seen lately is not fetched again. */
 async function page(url, signal, isFresh) {

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from dateline.domain.answers import Arrival, Arrivals
 
-WIDTH, HEIGHT = 1_000, 360
+WIDTH, HEIGHT, LINE_HEIGHT = 1_000, 360, 60
 ACROSS, DOWN = 100, 36
 """Cells of the picture: those of one cell are one mark."""
 
@@ -42,9 +42,8 @@ class Axes:
     begins: tuple[datetime, datetime]
     ends: tuple[datetime, datetime]
     late: int
+    height: int
     width: int = WIDTH
-    height: int = HEIGHT
-    margin: int = _MARGIN
 
 
 def axes_of(
@@ -58,11 +57,12 @@ def axes_of(
     taken = [one.recorded_at for one in arrivals]
     taken.append(recorded_at or taken[0])
     across = _Axis(min(known), max(known), WIDTH)
-    down = _Axis(min(taken), max(taken), HEIGHT)
+    height = HEIGHT if min(taken) < max(taken) else LINE_HEIGHT
+    down = _Axis(min(taken), max(taken), height)
     cells: dict[tuple[int, int, bool], list[Arrival]] = {}
     for one in arrivals:
         x, y = across.at(one.known_from), down.at(one.recorded_at)
-        cell = int(x / WIDTH * ACROSS), int(y / HEIGHT * DOWN), one.voided
+        cell = int(x / WIDTH * ACROSS), int(y / height * DOWN), one.voided
         cells.setdefault(cell, []).append(one)
     marks = [
         Mark(
@@ -83,6 +83,7 @@ def axes_of(
         begins=(min(known), min(taken)),
         ends=(max(known), max(taken)),
         late=sum(map(is_late, arrivals)),
+        height=height,
     )
 
 
