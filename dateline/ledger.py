@@ -566,13 +566,7 @@ class Ledger:
         with self._store.reading() as cursor:
             moment = self._points.resolve(cursor, recorded_by)
             self._check_topic(cursor, topic, moment.position)
-            found = calendar.arrivals(
-                cursor,
-                self._zone,
-                DEFAULT_POLICY,
-                topic=topic,
-                recorded_by=moment.position,
-            )
+            found = calendar.arrivals(cursor, topic=topic, recorded_by=moment.position)
         basis = _record_basis(moment, DEFAULT_POLICY)
         return Arrivals(basis=basis, topic=topic, arrivals=found)
 
@@ -613,25 +607,25 @@ class Ledger:
                 *("search", self.identity, wanted),
                 *(asked.known_until, topic, policy_json),
             )
-            last = ""
+            beyond = search.BEGINNING
             if after is not None:
                 (pin,), last = decode(after, 1, *question)
                 asked = self._points.pinned(cursor, asked, pin)
+                beyond = search.Place.decode(last)
             self._check_topic(cursor, topic, asked.moment.position)
             results, reached = search.find(
                 cursor,
-                self._zone,
                 wanted,
                 asked.point,
                 topic=topic,
                 policy=policy,
                 first=first,
-                beyond=last,
+                beyond=beyond,
             )
         following = None
         if reached is not None:
             cursors = EntryCursors.of((asked.moment.mark,), *question)
-            following = cursors.after(reached)
+            following = cursors.after(reached.encode())
         return SearchResults(
             basis=asked.basis(policy), words=words, results=results, next=following
         )

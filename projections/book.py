@@ -235,6 +235,8 @@ class Book:
                 described = self._folded.setdefault(entry.stream, Described())
                 assert isinstance(described, Described)
                 described.apply(entry)
+                if kind == "source":
+                    self._rows.describe(entry, described)
             case "expectation":
                 expectation = self._folded.setdefault(
                     entry.stream, ExpectationHistory()

@@ -12,10 +12,11 @@ from typing import NamedTuple
 import orjson
 
 from dateline.domain.events import STANCES
-from dateline.domain.histories import ClaimHistory
+from dateline.domain.histories import ClaimHistory, Described
 from dateline.domain.recorded import LogEntry
 from dateline.domain.standings import Stated
 from dateline.domain.times import Instant
+from dateline.projections import said
 from dateline.projections.steps import ClaimRows
 from dateline.projections.store import OPEN_END, Cursor, Dialect
 
@@ -31,6 +32,7 @@ TABLES = (
     "contradictions",
     "promises",
     "moments",
+    *said.TABLES,
 )
 
 _CREATE = (
@@ -124,7 +126,25 @@ _CREATE = (
 
 def created(dialect: Dialect) -> list[str]:
     """Return the statements that create the tables that are not there yet."""
+    return [*created_at_first(dialect), *said.created(dialect)]
+
+
+def created_at_first(dialect: Dialect) -> list[str]:
+    """Return those of the tables that ledgers have had from the first release on."""
     return [statement.format(name=dialect.name_type) for statement in _CREATE]
+
+
+def created_as_scratch(dialect: Dialect) -> list[str]:
+    """Return the statements that create tables to compare with, temporary ones."""
+    plain = [*created_at_first(dialect), *said.tables(dialect)]
+    return [
+        *(
+            statement.replace("CREATE TABLE", "CREATE TEMP TABLE")
+            for statement in plain
+            if "CREATE TABLE" in statement
+        ),
+        *dialect.words.create_scratch,
+    ]
 
 
 class _Head(NamedTuple):
@@ -171,6 +191,12 @@ class RowWriter:
         self._speakers: list[tuple[str, str]] = []
         self._contradictions: list[tuple[str, int]] = []
         self._promises: list[tuple[str, int]] = []
+        self._said = said.SaidRows()
+
+    def describe(self, entry: LogEntry, described: Described) -> None:
+        """Take in an event of a source's, folded into it already."""
+        if entry.type in ("SourceRegistered", "SourceCorrected"):
+            self._said.name(entry, described)
 
     def apply(self, entry: LogEntry, *claims: ClaimRows) -> None:
         """Take in an event, and fold it into the claims that it belongs to."""
@@ -188,10 +214,13 @@ class RowWriter:
                 rows.apply(entry)
                 if entry.type != "ClaimAssessed":
                     self._frame(entry, rows.history, before)
+                if entry.type in ("ClaimFramed", "ClaimReworded"):
+                    self._said.word(entry, rows.history)
             self._claims[rows.history.id] = rows
 
     def _statement(self, entry: LogEntry, history: ClaimHistory) -> None:
         stated = history.statements[entry.id]
+        self._said.state(entry, history.id, stated)
         if len(history.contents[stated.source]) == 1:
             self._speakers.append((stated.source, history.id))
         for topic in (EVERY_CLAIM, *history.topics):
@@ -208,6 +237,7 @@ class RowWriter:
         stated = history.statements.get(entry.fields["event"])
         if stated is None or history.voids[stated.id].position != entry.position:
             return
+        self._said.void(history.id, stated, entry.position)
         if stated.earliest < stated.latest:
             for topic in (EVERY_CLAIM, *history.topics):
                 key = (topic, width_of(stated), stated.earliest, stated.position)
@@ -275,6 +305,7 @@ class RowWriter:
         _run(cursor, _INSERT_SPEAKER, self._speakers)
         _run(cursor, _INSERT_CONTRADICTION, self._contradictions)
         _run(cursor, _INSERT_PROMISE, self._promises)
+        self._said.write(cursor)
 
     def _write_steps(self, cursor: Cursor) -> None:
         steps: list[tuple[object, ...]] = []

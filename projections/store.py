@@ -21,40 +21,135 @@ OPEN_END = 2**63 - 1
 
 
 @dataclass(frozen=True)
+class WordIndex:
+    """How a database finds texts by their words, which it is given separated by blanks.
+
+    Nothing of its own reading of texts is used: no language, no stemming.
+
+    Attributes:
+        create: makes the table ``words``, by position, where it is not there yet.
+        create_scratch: makes another, temporary one, and what :attr:`listed` reads.
+        clear: takes everything from it.
+        add: takes a position and the words there.
+        found: selects each ``position`` whose words a question asks for.
+        word, beginning: how a question asks for a word, and for the beginning of one.
+        join: what is between the two.
+        listed: selects what a ``{schema}`` has at each position, to be compared.
+    """
+
+    create: tuple[str, ...]
+    create_scratch: tuple[str, ...]
+    clear: str
+    add: str
+    found: str
+    word: str
+    beginning: str
+    join: str
+    listed: str
+
+    def question(self, wanted: Sequence[str]) -> str:
+        """Ask for every word; the last may be the beginning of one.
+
+        Args:
+            wanted: words of letters, digits, marks and ``_`` only.
+        """
+        *whole, last = wanted
+        words = [self.word.format(word) for word in whole]
+        return self.join.join([*words, self.beginning.format(last)])
+
+
+@dataclass(frozen=True)
 class Dialect:
     """How a database says what SQL has no common words for.
 
     Attributes:
         name_type: the type of a column of names, ordered by code point.
+        position_type: the type of a table's key that is a position.
         least: the function that returns the least of its arguments.
         first_of_each: joins each row of the left to the first row of a query about it,
             which stands for ``{query}`` and reads the table ``{table}``.
         row_of: what that query selects.
         rows_of_each: joins each row of the left to the rows of a ``{table}`` that a
             ``{condition}`` about it finds by an index, and never to all of the table.
+        words: how texts are found by their words.
     """
 
     name_type: str
+    position_type: str
     least: str
     first_of_each: str
     row_of: str
     rows_of_each: str
+    words: WordIndex
 
+
+# The tokenizer takes words as they come: it parts them at blanks, and folds nothing
+# that is not folded. The texts are not kept in it, nor where in a text a word is.
+_FTS = """fts5 (
+    listed, content='', columnsize=0, detail=none, tokenize="ascii tokenchars '_'"
+)"""
 
 SQLITE = Dialect(
     name_type="TEXT",
+    position_type="INTEGER",
     least="min",
     first_of_each="CROSS JOIN {table} WHERE {table}.rowid = ({query} LIMIT 1)",
     row_of="rowid",
     rows_of_each="CROSS JOIN {table} WHERE {condition}",
+    words=WordIndex(
+        create=(f"CREATE VIRTUAL TABLE IF NOT EXISTS words USING {_FTS}",),
+        create_scratch=(
+            f"CREATE VIRTUAL TABLE temp.words USING {_FTS}",
+            *(
+                f"""CREATE VIRTUAL TABLE temp.{schema}_words
+                    USING fts5vocab ('{schema}', 'words', 'instance')"""
+                for schema in ("main", "temp")
+            ),
+        ),
+        clear="INSERT INTO words (words) VALUES ('delete-all')",
+        add="INSERT INTO words (rowid, listed) VALUES (?,?)",
+        found="SELECT rowid AS position FROM words WHERE words MATCH ?",
+        word='"{}"',
+        beginning='"{}"*',
+        join=" ",
+        listed="SELECT doc, term FROM temp.{schema}_words",
+    ),
 )
 POSTGRESQL = Dialect(
     name_type='TEXT COLLATE "C"',
+    position_type="BIGINT",
     least="least",
     first_of_each="CROSS JOIN LATERAL ({query} LIMIT 1) AS {table}",
     row_of="*",
     rows_of_each="""CROSS JOIN LATERAL (
       SELECT * FROM {table} WHERE {condition} OFFSET 0) AS {table}""",
+    words=WordIndex(
+        create=(
+            """
+            CREATE TABLE IF NOT EXISTS words (
+                position BIGINT PRIMARY KEY,
+                listed   TSVECTOR NOT NULL
+            )
+            """,
+            "CREATE INDEX IF NOT EXISTS words_listed ON words USING gin (listed)",
+        ),
+        create_scratch=(
+            "CREATE TEMP TABLE words (position BIGINT, listed TSVECTOR NOT NULL)",
+        ),
+        clear="DELETE FROM words",
+        add="""
+            INSERT INTO words
+            VALUES (?, array_to_tsvector(string_to_array(CAST(? AS TEXT), ' ')))
+        """,
+        found="""
+            SELECT position FROM words
+            WHERE listed @@ CAST(CAST(? AS TEXT) AS TSQUERY)
+        """,
+        word="'{}'",
+        beginning="'{}':*",
+        join=" & ",
+        listed="SELECT position, listed FROM {schema}.words",
+    ),
 )
 
 

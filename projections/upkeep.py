@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 import orjson
 
+from dateline.domain.decisions import LEDGER_STREAM
 from dateline.domain.errors import LedgerDamaged
-from dateline.domain.histories import ClaimHistory
+from dateline.domain.histories import ClaimHistory, Described
 from dateline.domain.questions import steps
 from dateline.domain.recorded import BEGINNING, FIRST_HASH, LogEntry, follows
 from dateline.domain.rule import decide
@@ -16,9 +17,12 @@ from dateline.projections.book import Principals, principal_of
 from dateline.projections.codec import CODEC
 from dateline.projections.feed import EventFilter, stored
 from dateline.projections.recording import uncollected
-from dateline.projections.rows import TABLES, RowWriter, created
+from dateline.projections.rows import TABLES, RowWriter, created, created_as_scratch
 from dateline.projections.steps import COUNT, IGNORE, POLICY, ClaimRows
 from dateline.projections.store import OPEN_END, Cursor, Progress, Store
+
+ROWS_SINCE = 2
+"""The schema's version since which the rows are what they are now."""
 
 _WRITTEN_AT_ONCE = 10_000
 _POSITIONS_CHECKED = 4
@@ -44,6 +48,22 @@ class Verified(NamedTuple):
     hash: str
 
 
+def bring_up(cursor: Cursor, version: int) -> None:
+    """Fold the rows of a ledger that an earlier release did not keep whole.
+
+    Args:
+        version: of its schema before its tables were brought up to date; 0 if it is
+            new.
+
+    Raises:
+        LedgerDamaged: its log cannot be folded.
+    """
+    if 0 < version < ROWS_SINCE:
+        opened = next(iter(log.stream(cursor, LEDGER_STREAM)), None)
+        if opened is not None:
+            rebuild(cursor, Zone(opened.fields["timezone"]), lambda done, total: None)
+
+
 def rebuild(cursor: Cursor, zone: Zone, progress: Progress) -> int:
     """Clear the rows and fold the log again; return the number of its events.
 
@@ -54,6 +74,7 @@ def rebuild(cursor: Cursor, zone: Zone, progress: Progress) -> int:
         cursor.execute(statement)
     for table in TABLES:
         cursor.execute(f"DELETE FROM {table}")
+    cursor.execute(cursor.dialect.words.clear)
     try:
         with uncollected():
             return _fill(cursor, zone, progress)
@@ -71,6 +92,11 @@ def _fill(cursor: Cursor, zone: Zone, progress: Progress) -> int:
     writer = RowWriter()
     for promise in log.of_types(cursor, "UpdateExpected"):
         writer.apply(promise)
+    for entries in log.by_stream(cursor, "source"):
+        described = Described()
+        for entry in entries:
+            described.apply(entry)
+            writer.describe(entry, described)
     done = waiting = 0
     for entries in log.by_stream(cursor, "claim"):
         rows = ClaimRows(ClaimHistory(zone), principals, {})
@@ -199,16 +225,16 @@ def _by_rule(
 
 def _check_rows(store: Store, cursor: Cursor, zone: Zone, progress: Progress) -> None:
     """Fold the log into scratch tables, and compare them with the rows."""
-    for statement in created(cursor.dialect):
-        if "CREATE TABLE" in statement:
-            cursor.execute(statement.replace("CREATE TABLE", "CREATE TEMP TABLE"))
+    for statement in created_as_scratch(cursor.dialect):
+        cursor.execute(statement)
     _fill(cursor, zone, progress)
-    for table in TABLES:
-        rows, fresh = f"{store.schema}.{table}", f"{store.scratch_schema}.{table}"
+    contents = {table: f"SELECT * FROM {{schema}}.{table}" for table in TABLES}
+    contents["words"] = cursor.dialect.words.listed
+    for table, content in contents.items():
+        rows = content.format(schema=store.schema)
+        fresh = content.format(schema=store.scratch_schema)
         for some, other in ((rows, fresh), (fresh, rows)):
-            row = cursor.execute(
-                f"SELECT * FROM {some} EXCEPT SELECT * FROM {other} LIMIT 1"
-            ).fetchone()
+            row = cursor.execute(f"{some} EXCEPT {other} LIMIT 1").fetchone()
             if row is not None:
                 raise LedgerDamaged(
                     f"the rows of {table!r} differ from the log ({row[0]!r}); "

@@ -80,7 +80,7 @@ def named_like(target: str, word: str) -> str:
 
 def _refill(target: Target, by: str) -> None:
     with psycopg.connect(target.conninfo) as connection:
-        for table in ("stored_events", *TABLES):
+        for table in ("stored_events", *TABLES, "words"):
             into = Identifier(target.ledger, table)
             connection.execute(SQL("DELETE FROM {}").format(into))
             connection.execute(

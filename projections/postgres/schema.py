@@ -4,7 +4,8 @@ import psycopg
 from psycopg.sql import SQL, Identifier
 
 from dateline.domain import errors
-from dateline.projections import log, rows
+from dateline.projections import log, rows, said, upkeep
+from dateline.projections.postgres.cursor import PostgresCursor
 from dateline.projections.postgres.target import Target
 from dateline.projections.store import POSTGRESQL, Row
 
@@ -33,8 +34,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "INSERT INTO dateline_schema VALUES (0)",
         _CREATE_LOG,
         *log.created("notification_id"),
-        *rows.created(POSTGRESQL),
+        *rows.created_at_first(POSTGRESQL),
     ),
+    tuple(said.created(POSTGRESQL)),
 )
 """What brings a schema from each version to the next, beginning with nothing."""
 
@@ -57,7 +59,8 @@ def bring_up(
 ) -> None:
     """Create the tables of a new ledger, or bring older ones up to date.
 
-    One process does it, under a lock; others that start meanwhile wait for it.
+    One process does it, under a lock; others that start meanwhile wait for it. Rows
+    that older ones lack are folded in the same transaction.
 
     Raises:
         LedgerNotFound: nothing is there, and it is not to be created. NotALedger.
@@ -86,6 +89,9 @@ def bring_up(
         for migration in MIGRATIONS[found:]:
             for statement in migration:
                 connection.execute(statement.encode())
+        cursor = PostgresCursor(connection.cursor(binary=True))
+        upkeep.bring_up(cursor, found)
+        cursor.settle()
         connection.execute(
             "UPDATE dateline_schema SET version = %s", (len(MIGRATIONS),)
         )

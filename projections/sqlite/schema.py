@@ -1,8 +1,10 @@
 """The tables of a ledger's file, and how older files are brought up to date."""
 
 import sqlite3
+from contextlib import closing
 
-from dateline.projections import log, rows
+from dateline.projections import log, rows, said, upkeep
+from dateline.projections.sqlite.connections import TransactionCursor
 from dateline.projections.store import SQLITE
 
 APPLICATION_ID = 0x646C6E65
@@ -26,7 +28,10 @@ CREATE TABLE stored_events (
 LOG = (_CREATE_LOG, *log.created("rowid"))
 
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = ((*LOG, *rows.created(SQLITE)),)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (*LOG, *rows.created_at_first(SQLITE)),
+    tuple(said.created(SQLITE)),
+)
 """What brings a file from each schema version to the next, beginning with nothing.
 
 How many have been applied is in the header's ``user_version``."""
@@ -35,15 +40,19 @@ How many have been applied is in the header's ``user_version``."""
 def bring_up(connection: sqlite3.Connection) -> None:
     """Create log and rows in an empty database, or bring older ones up to date.
 
-    Before WAL is switched on, so that the mark is in the file itself at once.
+    Before WAL is switched on, so that the mark is in the file itself at once. Rows that
+    older ones lack are folded in the same transaction.
     """
     if version(connection) >= len(MIGRATIONS):
         return  # no lock, so that a long write keeps nobody out
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for migration in MIGRATIONS[version(connection) :]:  # nobody was faster
+        found = version(connection)
+        for migration in MIGRATIONS[found:]:  # nobody was faster
             for statement in migration:
                 connection.execute(statement)
+        with closing(connection.cursor(TransactionCursor)) as cursor:
+            upkeep.bring_up(cursor, found)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         connection.execute("COMMIT")

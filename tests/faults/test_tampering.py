@@ -86,7 +86,7 @@ CHANGES = [
     f"UPDATE stored_events SET state = '[]' {AT}",
     f"UPDATE stored_events SET state = x'00' {AT}",
     f"UPDATE stored_events SET state = '{{}}' {AT}",
-    f"UPDATE stored_events SET hash = replace(hash, '0', '1') {AT}",
+    f"UPDATE stored_events SET hash = substr(hash, 2) || substr(hash, 1, 1) {AT}",
     f"UPDATE stored_events SET hash = upper(hash) {AT}",
     f"UPDATE stored_events SET hash = '' {AT}",
     f"UPDATE stored_events SET salts = '{{}}' {AT}",
@@ -175,6 +175,8 @@ ROWS = {
     "contradictions": "position = position + 1",
     "promises": "position = position + 1",
     "moments": "position = position + 1",
+    "arrivals": "known_from = known_from + 1",
+    "texts": "text = replace(text, 'They', 'We')",
 }
 
 
@@ -185,7 +187,7 @@ def test_every_table_of_rows_is_tried() -> None:
 @pytest.mark.parametrize(
     "change",
     [f"UPDATE {table} SET {change}" for table, change in ROWS.items()]
-    + [f"DELETE FROM {table} WHERE rowid = 1" for table in TABLES]
+    + [f"DELETE FROM {table} WHERE rowid IN (1, 3)" for table in TABLES]
     + [
         "UPDATE steps SET recorded_until = recorded_until - 1",
         "UPDATE steps SET answer = replace(answer, 'seoul', 'office')",
@@ -193,6 +195,7 @@ def test_every_table_of_rows_is_tried() -> None:
         "UPDATE claims SET rivals = NULL WHERE rivals IS NOT NULL",
         "INSERT INTO speakers VALUES ('nobody', 'troops')",
         "INSERT INTO moments VALUES (1, 1)",
+        "UPDATE texts SET recorded_until = recorded_until - 1",
         "DELETE FROM steps",
         "DELETE FROM claims WHERE topic = 'dprk-troops'",
     ],
@@ -213,7 +216,28 @@ def test_a_changed_row_is_named_and_repaired(target: Path, change: str) -> None:
         assert ledger.knowledge_json(on=ON) == known
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize(
+    "change",
+    [
+        "INSERT INTO words (rowid, listed) VALUES (9, 'nowhere')",
+        "INSERT INTO words (words, rowid, listed) VALUES ('delete', 3, 'seoul seoul')",
+        "INSERT INTO words (words) VALUES ('delete-all')",
+    ],
+)
+def test_changed_words_are_named_and_repaired(target: Path, change: str) -> None:
+    with dateline.open(target) as ledger:
+        found = ledger.search("seoul", on=ON).results
+    with closing(sqlite3.connect(target)) as database, database:
+        database.execute(change)
+    assert "'words'" in damage(target)
+
+    with dateline.open(target, create=False) as ledger:
+        ledger.rebuild()
+        ledger.verify()
+        assert ledger.search("seoul", on=ON).results == found != ()
+
+
+@pytest.mark.parametrize("table", [*TABLES, "words"])
 def test_a_lost_table_of_rows_is_repaired(target: Path, table: str) -> None:
     tamper_with_schema(target, f"DROP TABLE {table}")
     with dateline.open(target, create=False) as ledger:
