@@ -1,0 +1,130 @@
+"""A claim's life as a strip: which status it had, day by day of public time.
+
+A day shows what was so at its end. What began and ended within a day shares the day's
+room with what followed it.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from dateline.api.page.pictures.calendar import Days
+from dateline.domain.answers import Span
+from dateline.domain.rule import Status
+from dateline.domain.times import Zone, instant_of
+
+MOST_STRETCHES = 200
+"""More would be narrower than what can be seen or hit."""
+
+_SIZES = ((0.34, "whole"), (0.12, "wide"), (0.055, "some"), (0.018, "narrow"))
+"""Shares of the width from which there is room for mark and word, or for the mark."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A stretch of public time over which the status is the same.
+
+    Attributes:
+        on: a point of public time at which it has just begun.
+        until: where the next one begins; nothing: still.
+        x, width: of the strip, in percent.
+        size: a word for what there is room for.
+    """
+
+    status: Status
+    begins: datetime
+    until: datetime | None
+    on: str
+    x: float
+    width: float
+    size: str
+
+
+@dataclass(frozen=True)
+class Strip:
+    """The strip, and where the day looked at is in it, in percent.
+
+    Attributes:
+        ticks: where anything changed, the status or not.
+    """
+
+    stretches: Sequence[Stretch]
+    ticks: Sequence[float]
+    x: float
+    width: float
+
+
+def strip_of(spans: Sequence[Span], days: Days, zone: Zone) -> Strip:
+    """Lay out a claim's spans over the days that can be looked at."""
+    xs = _places(spans, days, zone)
+    first_ones = [
+        index
+        for index, span in enumerate(spans)
+        if not index or spans[index - 1].status is not span.status
+    ]
+    drawn = _thinned(first_ones, xs, spans)
+    stretches = []
+    for index, following in zip(drawn, [*drawn[1:], None], strict=False):
+        end = 1.0 if following is None else xs[following]
+        share = end - xs[index]
+        stretches.append(
+            Stretch(
+                status=spans[index].status,
+                begins=spans[index].from_,
+                until=None if following is None else spans[following].from_,
+                on=point_of(spans, index, zone),
+                x=round(xs[index] * 100, 3),
+                width=round(share * 100, 3),
+                size=next((word for least, word in _SIZES if share >= least), "sliver"),
+            )
+        )
+    return Strip(
+        stretches=stretches,
+        ticks=sorted({round(x * 100, 1) for x in xs}),
+        x=round(days.index / days.count * 100, 3),
+        width=round(100 / days.count, 3),
+    )
+
+
+def point_of(spans: Sequence[Span], index: int, zone: Zone) -> str:
+    """Return a point of public time at which a span holds: its first day, if it can.
+
+    A span that ends on the day it began on is met at its first instant only.
+    """
+    begins = instant_of(spans[index].from_)
+    day = zone.day(begins)
+    until = spans[index].until
+    end = zone.known_until(day)
+    if begins <= end and (until is None or instant_of(until) > end):
+        return day
+    return spans[index].from_.isoformat().replace("+00:00", "Z")
+
+
+def _places(spans: Sequence[Span], days: Days, zone: Zone) -> list[float]:
+    """Return where each span begins, as a share of the strip."""
+    first = date.fromisoformat(days.first)
+    on_days = [
+        (date.fromisoformat(zone.day(instant_of(span.from_))) - first).days
+        for span in spans
+    ]
+    sharing, placed = Counter(on_days), Counter[int]()
+    xs = []
+    for day in on_days:
+        xs.append((day + placed[day] / sharing[day]) / days.count)
+        placed[day] += 1
+    return xs
+
+
+def _thinned(
+    indexes: Sequence[int], xs: Sequence[float], spans: Sequence[Span]
+) -> list[int]:
+    """Leave one where several begin in the same column, if they are too many."""
+    if len(indexes) <= MOST_STRETCHES:
+        return list(indexes)
+    last = {int(xs[index] * MOST_STRETCHES): index for index in indexes}
+    kept: list[int] = []
+    for index in last.values():
+        if not kept or spans[kept[-1]].status is not spans[index].status:
+            kept.append(index)
+    return kept
