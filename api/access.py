@@ -1,19 +1,20 @@
 """Who is asking, and how far they reach: API keys and JWTs, both as bearer tokens.
 
-Access is off until keys or a key for JWTs are configured; then all but the probes
-need a token. The middleware puts the caller into the request's state. A socket may
-leave its token to ``connection_init``: until then it has no caller, and whatever asks
-for one is refused.
+Access is off until keys or a key for JWTs are configured; then all but the probes and
+the files of pages need a token. The middleware puts the caller into the request's
+state. A socket may leave its token to ``connection_init``, and a page asks for it in a
+form: until then there is no caller, and whatever asks for one is refused.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Send
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as Connection
 
+from dateline.api.cookies import key_in
 from dateline.api.keys import Keyring
 from dateline.api.problems import (
     Forbidden,
@@ -26,6 +27,9 @@ from dateline.api.settings import Settings
 
 OPEN_PATHS = frozenset(("/healthz", "/readyz"))
 """What is answered without a token: it tells nothing of the ledger."""
+
+ASSETS = "/assets/"
+"""Begins the paths of the files of pages, which tell nothing of it either."""
 
 
 class Scope(StrEnum):
@@ -102,6 +106,14 @@ class Access:
         token = token.strip()
         if scheme.lower() != "bearer" or not token:
             raise unheld("a key is sent as 'Authorization: Bearer KEY'")
+        return self.holder(token)
+
+    def holder(self, token: str) -> Caller:
+        """Return whom a key, or a JWT, was given to.
+
+        Raises:
+            Unauthorized: it does not hold.
+        """
         if self._keyring is not None and (key := self._keyring.find(token)):
             return Caller(key.name, Scope(key.scope))
         if self._tokens is not None and token.count(".") == 2:
@@ -123,6 +135,9 @@ def caller_of(scope: Mapping[str, Any]) -> Caller:
     if "caller" in state:
         caller: Caller = state["caller"]
         return caller
+    if "refusal" in state:
+        refusal: RequestError = state["refusal"]
+        raise refusal
     access = access_of(scope)
     return ANYONE if access is None else access.caller(None)
 
@@ -145,10 +160,19 @@ class Callers:
 
     Args:
         ide: let browsers have the page at /graphql, which asks for the key itself.
+        pages: first segments of the paths whose answers ask for it in a form.
     """
 
-    def __init__(self, app: ASGIApp, access: Access, *, ide: bool = False) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        access: Access,
+        *,
+        ide: bool = False,
+        pages: Collection[str] = (),
+    ) -> None:
         self._app, self._access, self._ide = app, access, ide
+        self._pages = frozenset(pages)
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -157,26 +181,64 @@ class Callers:
         state = scope.setdefault("state", {})
         state["access"] = self._access
         state.pop("caller", None)
+        state.pop("refusal", None)
         authorization = Headers(scope=scope).get("authorization")
-        if authorization is not None or not self._may_be_unknown(scope):
-            try:
-                state["caller"] = self._access.caller(authorization)
-            except RequestError as error:
-                if path_of(scope) not in OPEN_PATHS:
-                    await refuse(error, scope, receive, send)
-                    return
+        if authorization is None and self._access.is_on:
+            send = _varying_by_cookie(send)
+        try:
+            caller = self._caller(scope, authorization)
+            if caller is not None:
+                state["caller"] = caller
+        except RequestError as error:
+            if authorization is None and self._may_be_unknown(scope):
+                state["refusal"] = error
+            elif not _is_open(path_of(scope)):
+                await refuse(error, scope, receive, send)
+                return
         await self._app(scope, receive, send)
+
+    def _caller(self, scope: Connection, authorization: str | None) -> Caller | None:
+        """Return who sends a request; nobody, if it may say so later.
+
+        Raises:
+            Unauthorized.
+        """
+        if authorization is None and self._access.is_on:
+            key = key_in(scope)
+            if key is not None:
+                return self._access.holder(key)
+            if self._may_be_unknown(scope):
+                return None
+        return self._access.caller(authorization)
 
     def _may_be_unknown(self, scope: Connection) -> bool:
         """Tell whether a request may come to say later who sends it."""
-        if not self._access.is_on:
-            return False
         if scope["type"] == "websocket":
+            return True
+        path = path_of(scope)
+        if path.lstrip("/").partition("/")[0] in self._pages:
             return True
         return (
             self._ide
             and scope["method"] == "GET"
-            and path_of(scope) == "/graphql"
+            and path == "/graphql"
             and not scope["query_string"]
             and "text/html" in Headers(scope=scope).get("accept", "")
         )
+
+
+def _is_open(path: str) -> bool:
+    return path in OPEN_PATHS or path.startswith(ASSETS)
+
+
+def _varying_by_cookie(send: Send) -> Send:
+    """Tell caches that an answer is only for who sends the same cookie."""
+
+    async def varying(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            if "Cookie" not in headers.get("vary", ""):
+                headers.add_vary_header("Cookie")
+        await send(message)
+
+    return varying

@@ -9,6 +9,7 @@ from dateline.api.coding import ContentCoding
 from dateline.api.limits import ANY, Bodies, Faults, Hosts, Origins, Rates
 from dateline.api.logs import Observed, is_request_id
 from dateline.api.metrics import Metrics
+from dateline.api.page.routes import SEGMENTS
 from dateline.api.settings import Settings
 
 REQUEST_ID = "X-Request-ID"
@@ -56,7 +57,7 @@ def middleware(
         )
     layers += [
         Middleware(Faults),
-        Middleware(Callers, access=access, ide=settings.ide),
+        Middleware(Callers, access=access, ide=settings.ide, pages=SEGMENTS),
     ]
     if settings.rate_limit is not None:
         layers.append(Middleware(Rates, rate=settings.rate_limit))

@@ -1,19 +1,11 @@
-"""Requests of browsers on their way to a view, and what they are told goes wrong.
-
-Nothing on a page comes from another host, and its policy lets nothing in: no script,
-style or frame that this server does not serve as a file of its own.
-"""
-
-from urllib.parse import parse_qsl
+"""Views on their way to browsers: pinned at both points, shown, and written."""
 
 import orjson
-from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from dateline.api.access import Caller, Scope
 from dateline.api.page.kept import Kept
 from dateline.api.page.names import Names
-from dateline.api.page.rendering import render
+from dateline.api.page.requests import HEADERS, UNSTORED
 from dateline.api.page.views import (
     HTML,
     MEDIA_TYPES,
@@ -23,53 +15,13 @@ from dateline.api.page.views import (
     written,
 )
 from dateline.api.page.visit import Visit
-from dateline.api.problems import InvalidParameter, status_of, title_of
+from dateline.api.problems import InvalidParameter
 from dateline.api.rest.conditions import is_held, tag_of_bytes
-from dateline.domain.errors import DatelineError
-from dateline.domain.rule import Policy
 from dateline.ledger import DEFAULT_POLICY, Ledger, parse_policy
+from dateline.points import RecordedBy
 
-POLICY = (
-    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
-    "form-action 'self'; frame-ancestors 'none'"
-)
-
-HEADERS = {
-    "Content-Security-Policy": POLICY,
-    "Cache-Control": "private, no-cache",
-    "Referrer-Policy": "same-origin",
-    "Vary": "Authorization, Cookie",
-    "X-Content-Type-Options": "nosniff",
-}
-
-_MOST_PARAMETERS = 50
 _JUDGED = ("confirmations", "independent", "implicit")
-_NOBODY = Caller(None, Scope.READ)
-
-
-def visit_of(request: Request, caller: Caller) -> Visit:
-    """Read what a browser asks for; what a form left empty is not given.
-
-    Raises:
-        InvalidParameter: the query cannot be read, or gives something twice.
-    """
-    try:
-        pairs = parse_qsl(
-            request.scope["query_string"].decode(),
-            errors="strict",
-            max_num_fields=_MOST_PARAMETERS,
-        )
-    except ValueError:
-        raise InvalidParameter("the query cannot be read", "query") from None
-    given: dict[str, str] = {}
-    for name, value in pairs:
-        if name in given:
-            raise InvalidParameter(f"{name} is given more than once", name)
-        if value.strip():
-            given[name] = value.strip()
-    root = request.scope.get("root_path", "").rstrip("/")
-    path = request.scope["raw_path"].decode("latin-1").removeprefix(root)
-    return Visit(root, path, request.path_params, given, caller)
+_POINTS = ("on", "recorded_by")
 
 
 def answered(
@@ -78,8 +30,8 @@ def answered(
     """Answer in a thread: the ledger is asked."""
     pinned = _pinned(ledger, kept, view, visit)
     if pinned != visit:
-        return RedirectResponse(pinned.here(), 307, {"Cache-Control": "no-store"})
-    on, recorded_by = view.points[-1]
+        return RedirectResponse(pinned.here(), 307, UNSTORED)
+    on, recorded_by = view.points[0]
     moment = ledger.resolve(visit.given[recorded_by])
     scene = Scene(
         ledger=ledger,
@@ -109,15 +61,23 @@ def answered(
 
 
 def _pinned(ledger: Ledger, kept: Kept, view: View, visit: Visit) -> Visit:
-    """Return the visit with both points as they are pinned, and its policy in one."""
+    """Return the visit with its points as they are pinned, and its policy in one.
+
+    The points that links of other views carry stand in for those that a view has by
+    other names; a position that is not given is that of the point before.
+    """
     pinned = _judged(visit)
+    default: RecordedBy = visit.given.get("recorded_by")
     for on, recorded_by in view.points:
-        moment = ledger.resolve(visit.given.get(recorded_by))
+        moment = ledger.resolve(visit.given.get(recorded_by, default))
         day = visit.given.get(on)
         if day is None:
             day = view.default_on(ledger, pinned, moment.position, kept)
         pinned = pinned.at(**{on: day, recorded_by: moment.position})
-    return pinned
+        default = moment.position
+    if _POINTS in view.points:
+        return pinned
+    return pinned.at(**dict.fromkeys(_POINTS))
 
 
 def _judged(visit: Visit) -> Visit:
@@ -133,28 +93,15 @@ def _judged(visit: Visit) -> Visit:
         policy = parse_policy(
             orjson.dumps(
                 {
-                    "confirmations": int(count) if count.isdecimal() else count,
+                    "confirmations": int(count) if _is_count(count) else count,
                     "independent": "independent" in parts,
                     "implicit": parts.get("implicit", "count"),
                 }
             )
         )
-    text = None if policy == DEFAULT_POLICY else _printed(policy)
+    text = None if policy == DEFAULT_POLICY else policy.model_dump_json()
     return visit.at(policy=text, **dict.fromkeys(_JUDGED))
 
 
-def _printed(policy: Policy) -> str:
-    return policy.model_dump_json()
-
-
-def refused(
-    request: Request, timezone: str, error: DatelineError, visit: Visit | None
-) -> Response:
-    """Return the page that tells of an error, and what can be done about it."""
-    visit = visit or Visit(
-        request.scope.get("root_path", "").rstrip("/"), "/", {}, {}, _NOBODY
-    )
-    values = {"visit": visit, "error": error, "title": title_of(error)}
-    body = render(timezone, "error.html", values)
-    headers = {**HEADERS, "Cache-Control": "no-store"}
-    return Response(body, status_of(error), headers, media_type=MEDIA_TYPES[HTML])
+def _is_count(text: str) -> bool:
+    return text.isdecimal() and len(text) < 10

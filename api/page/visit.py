@@ -12,8 +12,8 @@ from dateline.api.access import Caller, Scope
 from dateline.domain.rule import Policy
 from dateline.ledger import DEFAULT_POLICY, parse_policy
 
-CARRIED = ("on", "recorded_by", "policy")
-"""What links to other views carry along."""
+CARRIED = {"on": "to", "recorded_by": "to_recorded_by", "policy": "policy"}
+"""What links to other views carry along, each with what a comparison calls it."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,15 @@ class Visit:
         return DEFAULT_POLICY if text is None else parse_policy(text)
 
     @property
+    def carried(self) -> dict[str, str]:
+        """The parameters that links to other views carry along."""
+        found = {
+            name: self.given.get(name, self.given.get(compared))
+            for name, compared in CARRIED.items()
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+    @property
     def may_record(self) -> bool:
         """Whether the caller may record."""
         order = list(Scope)
@@ -66,7 +75,7 @@ class Visit:
             path: its segments, such as ``"claims", "troops"``.
             added: parameters; None takes one out that would be carried along.
         """
-        given = {name: self.given[name] for name in CARRIED if name in self.given}
+        given = self.carried
         given |= {name: str(one) for name, one in added.items() if one is not None}
         for name, one in added.items():
             if one is None:

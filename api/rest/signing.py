@@ -33,17 +33,28 @@ class Signature(NamedTuple):
             InvalidParameter: the idempotency key is none.
         """
         keys = call.headers(KEY_HEADER.lower().encode())
-        for key in keys:
-            is_word = key.isascii() and key.isprintable() and " " not in key
-            if len(keys) > 1 or not is_word or not 1 <= len(key) <= KEY_LIMIT:
-                raise InvalidParameter(
-                    f"{KEY_HEADER} is one word of 1 to {KEY_LIMIT} printable ASCII "
-                    "characters",
-                    KEY_HEADER,
-                )
-        caller = call.caller.name
-        key_of_caller = orjson.dumps([caller, keys[0]]).decode() if keys else None
-        return cls(caller, key_of_caller)
+        if not keys:
+            return cls(call.caller.name, None)
+        return cls.under(" ".join(keys), call.caller.name, KEY_HEADER)
+
+    @classmethod
+    def under(cls, key: str, caller: str | None, parameter: str) -> "Signature":
+        """Return the signature of a request under a key.
+
+        Args:
+            parameter: gives the key.
+
+        Raises:
+            InvalidParameter: the key is none.
+        """
+        is_word = key.isascii() and key.isprintable() and " " not in key
+        if not is_word or not 1 <= len(key) <= KEY_LIMIT:
+            raise InvalidParameter(
+                f"{parameter} is one word of 1 to {KEY_LIMIT} printable ASCII "
+                "characters",
+                parameter,
+            )
+        return cls(caller, orjson.dumps([caller, key]).decode())
 
     def event(self, fields: Any) -> AnyEvent:
         """Return the event that an object of the request is.
