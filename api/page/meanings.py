@@ -34,7 +34,7 @@ COLOURS: dict[Status, str] = {
     Status.DENIED: "#cf5b56",
     Status.CORROBORATED: "#0b7285",
     Status.ASSERTED: "#2b5fad",
-    Status.FLOATED: "#6f9bd8",
+    Status.FLOATED: "#7d8ca3",
     Status.WITHDRAWN: "#8a8f98",
     Status.RAISED: "#b8860b",
     Status.UNREPORTED: "#b9bec6",

@@ -12,7 +12,7 @@ import orjson
 
 from dateline.api.page.kept import Kept
 from dateline.api.page.meanings import STATUSES
-from dateline.api.page.pictures.arrivals import axes_of
+from dateline.api.page.pictures.arrivals import Axes, axes_of
 from dateline.api.page.pictures.calendar import days_of
 from dateline.api.page.views import Scene, Shown
 from dateline.api.page.visit import Visit
@@ -97,11 +97,8 @@ def show(scene: Scene) -> Shown:
             "page": page,
             "pages": pages,
             "days": days_of(calendar, day, *_due_days(ledger, promised)),
-            "axes": axes_of(
-                _arrivals(ledger, scene.kept, id, position),
-                known_until=datetime.fromisoformat(known["basis"]["known_until"]),
-                recorded_at=scene.recorded_at,
-            ),
+            "axes": _axes(scene, id),
+            "known_until": datetime.fromisoformat(known["basis"]["known_until"]),
             "moments": _moments(head),
         },
         data={
@@ -199,6 +196,13 @@ def _arrivals(ledger: Ledger, kept: Kept, topic: str, position: int) -> Arrivals
         return ledger.arrivals(topic=topic, recorded_by=position)
 
     return kept.get(ask, "arrivals", ledger.resolve(position).hash, topic)
+
+
+def _axes(scene: Scene, topic: str) -> Axes | None:
+    def lay_out() -> Axes | None:
+        return axes_of(_arrivals(scene.ledger, scene.kept, topic, scene.position))
+
+    return scene.kept.get(lay_out, "axes", scene.hash, topic)
 
 
 def _moments(arrivals: Arrivals) -> list[tuple[int, datetime]]:

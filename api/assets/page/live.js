@@ -26,6 +26,7 @@ export function follow() {
 
   hold.addEventListener("click", () => {
     isHeld = !isHeld;
+    clearTimeout(waiting);
     hold.setAttribute("aria-pressed", String(isHeld));
     hold.textContent = isHeld ? "Go on" : "Hold this view";
     if (!isHeld) refresh();

@@ -45,6 +45,7 @@ function move(name, input) {
     value = input.dataset.positions.split(" ")[index];
     input.setAttribute("aria-valuetext", `position ${value}`);
   }
+  document.getElementById("state").setAttribute("aria-busy", "true");
   clearTimeout(waiting);
   waiting = setTimeout(() => show(here({ [name]: value })), SETTLED_MS);
 }

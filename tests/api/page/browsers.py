@@ -68,8 +68,8 @@ def tab(browser: Browser, url: str, **options: Any) -> Iterator[Page]:
         yield page
     finally:
         context.close()
-    assert complaints == []
-    assert asked == []
+    assert complaints == [], complaints
+    assert asked == [], asked
 
 
 def barriers(page: Page) -> list[str]:
