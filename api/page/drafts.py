@@ -89,7 +89,11 @@ FORMS = {
                 Field("claim", "Claim", "its id", is_required=True),
                 Field("source", "Source", "its id", is_required=True, known="sources"),
                 Field(
-                    "stance", "The source", "", is_required=True, choices=STANCE_WORDS
+                    "stance",
+                    "Stance",
+                    "what the source does",
+                    is_required=True,
+                    choices=STANCE_WORDS,
                 ),
                 Field(
                     "said_at",

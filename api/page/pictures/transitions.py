@@ -7,7 +7,7 @@ from dateline.api.page.meanings import STATUSES
 from dateline.domain.rule import Status
 
 CELL_WIDTH, CELL_HEIGHT = 64, 34
-_LEFT, _TOP = 130, 118
+_LEFT, _TOP = 112, 88
 _FAINTEST = 0.12
 
 
