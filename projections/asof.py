@@ -335,6 +335,8 @@ class AsOf:
             for point in (before, after)
         ]
         for claim in sorted(states[0].keys() | states[1].keys()):
+            if states[0].get(claim) == states[1].get(claim):
+                continue  # as most are between two days, and parsing them takes long
             was, became = (
                 ClaimState.model_validate_json(side[claim]) if claim in side else None
                 for side in states
