@@ -1,6 +1,6 @@
 """The claim view: its life, its state and why, and all that was said of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, partial
 from typing import Any
 
@@ -60,8 +60,8 @@ _RELATIONS: Mapping[tuple[str, bool], str] = {
 """How a link reads from the claim that it runs from, and from the other one."""
 
 _MEANINGS = {
-    Kind.LOST: "withdrawn: no longer on that side",
-    Kind.VOIDED: "withdrawn: our record is void",
+    Kind.LOST: "withdrawn: left that side",
+    Kind.VOIDED: "withdrawn: record void",
     Kind.UNHEARD: "does not count at this point",
     Kind.ORIGIN: "origin",
 }
@@ -86,7 +86,7 @@ def show(scene: Scene) -> Shown:
     )
     timeline = ledger.timeline(id, recorded_by=position, policy=scene.policy)
     events = events_of(ledger, scene.kept, position, claim=id)
-    history = _history(zone, events)
+    history = history_of(zone, events)
     statements = told(events, zone, on=scene.on, position=position)
     known = [one for one in statements if one.reach == KNOWN]
     possible = [one for one in statements if one.reach == POSSIBLE]
@@ -129,7 +129,7 @@ def show(scene: Scene) -> Shown:
                 explanation.standings,
                 key=lambda one: (one.side is None, one.side != "for", one.source),
             )[:STATEMENTS_AT_ONCE],
-            **_drawn(scene, explanation, history, zone),
+            **_drawn(scene, explanation, history),
             "known": known[begin : begin + STATEMENTS_AT_ONCE],
             "count": len(known),
             "page": page,
@@ -156,7 +156,8 @@ def show(scene: Scene) -> Shown:
     )
 
 
-def _history(zone: Zone, events: Sequence[Recorded]) -> ClaimHistory:
+def history_of(zone: Zone, events: Iterable[Recorded]) -> ClaimHistory:
+    """Fold the events of a claim."""
     history = ClaimHistory(zone)
     for event in events:
         history.apply(CODEC.upcast(LogEntry.from_json(event.stored)))
@@ -209,29 +210,40 @@ def _assessments(
     return [(one, voids.get(one.id)) for latest, one in found if latest <= until]
 
 
-def _drawn(
-    scene: Scene, explanation: Explanation, history: ClaimHistory, zone: Zone
-) -> dict[str, Any]:
-    """Return the graph of origins, with what its nodes and lines are called."""
-    ledger, position = scene.ledger, scene.position
+def reading_of(
+    ledger: Ledger, explanation: Explanation, history: ClaimHistory
+) -> Reading:
+    """Return how the bases of a claim's standings read at the point of an answer.
+
+    Args:
+        history: of the claim, at least up to the position.
+    """
+    basis = explanation.basis
 
     @cache
     def principal_of(source: str) -> str:
-        found = ledger.source(source, recorded_by=position).principal
+        found = ledger.source(source, recorded_by=basis.position).principal
         return source if found == source else principal_of(found)
 
     counting = statements_at(
         history,
-        on=zone.known_until(scene.on),
-        recorded_by=position,
-        policy=scene.policy,
+        on=instant_of(basis.known_until),
+        recorded_by=basis.position,
+        policy=basis.policy,
     )
-    reading = Reading(
+    return Reading(
         explanation.standings,
         {one.id: one for one in counting},
-        history.voided(recorded_by=position),
+        history.voided(recorded_by=basis.position),
         principal_of,
     )
+
+
+def _drawn(
+    scene: Scene, explanation: Explanation, history: ClaimHistory
+) -> dict[str, Any]:
+    """Return the graph of origins, with what its nodes and lines are called."""
+    reading = reading_of(scene.ledger, explanation, history)
     graph = graph_of(explanation.standings, reading)
     if graph is None:
         silent = [one.source for one in explanation.standings if one.side is not None]

@@ -14,10 +14,10 @@ from dateline.domain.answers import StandingExplained
 from dateline.domain.events import BasisWord
 from dateline.domain.standings import Stated
 
-MOST_NODES = 120
+MOST_NODES = 80
 """More nobody could follow; who is left out is told in the table."""
 
-MOST_LINES = 300
+MOST_LINES = 200
 
 WIDTH, HEIGHT, GAP, DROP = 200, 44, 110, 14
 """Of a node, and between nodes, across and down."""
@@ -170,8 +170,12 @@ class Reading:
 def graph_of(standings: Sequence[StandingExplained], reading: Reading) -> Graph | None:
     """Lay out on whose knowledge standings rest; nothing if none says it."""
     sided = [one for one in standings if one.side is not None]
-    resting = [one for one in sided if reading.ends(Node(Kind.STANDS, one.source))]
-    silent = [one.source for one in sided if one not in resting]
+    resting, silent = [], []
+    for one in sided:
+        if reading.ends(Node(Kind.STANDS, one.source)):
+            resting.append(one)
+        else:
+            silent.append(one.source)
     if not resting:
         return None
     drawn: dict[Node, None] = {}

@@ -12,13 +12,16 @@ from datetime import date, datetime
 from dateline.api.page.pictures.calendar import Days
 from dateline.domain.answers import Span
 from dateline.domain.rule import Status
-from dateline.domain.times import Zone, instant_of
+from dateline.domain.times import Zone, instant_of, print_datetime
 
 MOST_STRETCHES = 200
 """More would be narrower than what can be seen or hit."""
 
-_SIZES = ((0.34, "whole"), (0.12, "wide"), (0.055, "some"), (0.018, "narrow"))
-"""Shares of the width from which there is room for mark and word, or for the mark."""
+_PHONE, _SCREEN = 300, 1_000
+"""Widths, in pixels, that a strip has at the least where it is looked at."""
+
+_MARK, _LETTER = 26, 8
+"""Room that is taken, in pixels, by a mark and by each letter of the word beside it."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Stretch:
     """A stretch of public time over which the status is the same.
 
     Attributes:
+        day: the day on which it begins.
         on: a point of public time at which it has just begun.
         until: where the next one begins; nothing: still.
         x, width: of the strip, in percent.
@@ -35,6 +39,7 @@ class Stretch:
     status: Status
     begins: datetime
     until: datetime | None
+    day: str
     on: str
     x: float
     width: float
@@ -73,10 +78,11 @@ def strip_of(spans: Sequence[Span], days: Days, zone: Zone) -> Strip:
                 status=spans[index].status,
                 begins=spans[index].from_,
                 until=None if following is None else spans[following].from_,
+                day=zone.day(instant_of(spans[index].from_)),
                 on=point_of(spans, index, zone),
                 x=round(xs[index] * 100, 3),
                 width=round(share * 100, 3),
-                size=next((word for least, word in _SIZES if share >= least), "sliver"),
+                size=_size(spans[index].status, share),
             )
         )
     return Strip(
@@ -98,7 +104,21 @@ def point_of(spans: Sequence[Span], index: int, zone: Zone) -> str:
     end = zone.known_until(day)
     if begins <= end and (until is None or instant_of(until) > end):
         return day
-    return spans[index].from_.isoformat().replace("+00:00", "Z")
+    return print_datetime(spans[index].from_)
+
+
+def _size(status: Status, share: float) -> str:
+    """Return a word for what there is room for, on a phone and on a wide screen."""
+    named = _MARK + _LETTER * len(status)
+    for least, width, word in (
+        (named, _PHONE, "whole"),
+        (named, _SCREEN, "wide"),
+        (_MARK, _PHONE, "some"),
+        (_MARK, _SCREEN, "narrow"),
+    ):
+        if share * width >= least:
+            return word
+    return "sliver"
 
 
 def _places(spans: Sequence[Span], days: Days, zone: Zone) -> list[float]:
