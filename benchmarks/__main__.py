@@ -21,6 +21,7 @@ from benchmarks import (
     fanout,
     following,
     graphql,
+    page,
     processes,
     rectangles,
     rest,
@@ -87,7 +88,9 @@ def main() -> None:
         for name, measure in _parts(scale, Ledgers(Path(directory), postgres)).items():
             if options.only not in (None, name):
                 continue
-            if postgres is None and name in ON_POSTGRES:
+            if name == "page" and page.CHROMIUM is None:
+                console.print("[red]NOT MEASURED for want of chromium: page[/]")
+            elif postgres is None and name in ON_POSTGRES:
                 console.print(f"[red]NOT MEASURED for want of PostgreSQL: {name}[/]")
             else:
                 show(console, name, measure())
@@ -126,6 +129,7 @@ def _parts(
         "upkeep": partial(upkeep.measure, ledgers, scale.shapes),
         "following": partial(following.measure, ledgers, count=scale.followed),
         "rest": partial(rest.measure, ledgers, scale.shapes[0], count=scale.asked),
+        "page": partial(page.measure, ledgers, scale.shapes[0]),
         "graphql": partial(graphql.measure, ledgers, count=scale.queried),
         "fanout": partial(
             fanout.measure, ledgers, readers=READERS, count=scale.followed

@@ -63,13 +63,13 @@ def measure(ledgers: Ledgers, shape: Shape, *, count: int) -> Iterator[Figure]:
     varied = [_question(point.on, point.recorded_by) for point in asked]
     same = [_question(asked[1].on, None)]
     pinned = [_question(asked[1].on, head)]
-    with _serving(_serve, str(path)) as port:
+    with serving(serve, str(path)) as port:
         answer = answer_of(port, same[0])
         size = len(answer_of(port, varied[1])[1])
         tagged = [
             _request(_url(asked[1].on, None), f"If-None-Match: {_tag(answer[0])}")
         ]
-        with _serving(_constant, str(size)) as beside:
+        with serving(_constant, str(size)) as beside:
             floor = [_request("/constant")]
             for what, requests in (
                 ("different questions", varied),
@@ -145,7 +145,7 @@ METRICS = _request("/metrics")
 
 
 @contextmanager
-def _serving(serve: Callable[..., None], argument: str) -> Iterator[int]:
+def serving(serve: Callable[..., None], argument: str) -> Iterator[int]:
     with ExitStack() as stack:
         listening = stack.enter_context(socket.socket())
         listening.bind(("127.0.0.1", 0))
@@ -161,9 +161,9 @@ def _serving(serve: Callable[..., None], argument: str) -> Iterator[int]:
         yield listening.getsockname()[1]
 
 
-def _serve(path: str, listening: socket.socket) -> None:
+def serve(path: str, listening: socket.socket) -> None:
     with dateline.open(Path(path), clock=clock) as ledger:
-        _run(create_app(ledger, Settings()), listening)
+        run(create_app(ledger, Settings()), listening)
 
 
 def _constant(size: str, listening: socket.socket) -> None:
@@ -172,10 +172,10 @@ def _constant(size: str, listening: socket.socket) -> None:
     async def answer(_: Request) -> Response:
         return Response(body, media_type="application/json")
 
-    _run(Starlette(routes=[Route("/constant", answer)]), listening)
+    run(Starlette(routes=[Route("/constant", answer)]), listening)
 
 
-def _run(app: ASGIApp, listening: socket.socket) -> None:
+def run(app: ASGIApp, listening: socket.socket) -> None:
     config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off")
     uvicorn.Server(config).run(sockets=[listening])
 

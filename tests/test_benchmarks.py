@@ -7,7 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from benchmarks import append, asof, processes, rectangles
+from benchmarks import append, asof, page, processes, rectangles
 from benchmarks.report import Figure
 from benchmarks.servers import POSTGRES, Postgres, has_nats
 from benchmarks.workloads import Ledgers, Shape
@@ -67,3 +67,15 @@ def test_several_processes_are_measured(ledgers: Ledgers) -> None:
     assert "NOTIFY" in table
     assert "JetStream" in table
     assert "events/s" in table
+
+
+def test_a_page_is_measured_in_a_browser(
+    ledgers: Ledgers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require("chromium", page.CHROMIUM is not None)
+    monkeypatch.setattr(page, "ROUNDS", 1)
+
+    table = measured(page.measure(ledgers, SMALL))
+
+    assert "first contentful paint" in table
+    assert "kB of them the page" in table
