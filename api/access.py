@@ -31,6 +31,9 @@ OPEN_PATHS = frozenset(("/healthz", "/readyz"))
 ASSETS = "/assets/"
 """Begins the paths of the files of pages, which tell nothing of it either."""
 
+ICON = "/favicon.ico"
+"""Where browsers look for a picture of a page that names none."""
+
 
 class Scope(StrEnum):
     """What a key is good for; each scope takes in those before it."""
@@ -228,7 +231,7 @@ class Callers:
 
 
 def _is_open(path: str) -> bool:
-    return path in OPEN_PATHS or path.startswith(ASSETS)
+    return path in OPEN_PATHS or path == ICON or path.startswith(ASSETS)
 
 
 def _varying_by_cookie(send: Send) -> Send:

@@ -60,7 +60,8 @@ def visit_of(request: Request, caller: Caller) -> Visit:
     given = {name: text.strip() for name, text in _pairs(query).items() if text.strip()}
     root = root_of(request)
     path = request.scope["raw_path"].decode("latin-1").removeprefix(quote(root))
-    return Visit(root, path, request.path_params, given, caller)
+    origin = f"{request.url.scheme}://{request.url.netloc}"
+    return Visit(origin, root, path, request.path_params, given, caller)
 
 
 async def form_of(request: Request) -> Mapping[str, str]:
@@ -149,7 +150,7 @@ def _visit_told(request: Request) -> Visit:
     try:
         return visit_of(request, caller)
     except DatelineError:
-        return Visit(root_of(request), "/", {}, {}, caller)
+        return Visit("", root_of(request), "/", {}, {}, caller)
 
 
 def _is_linked(request: Request) -> bool:

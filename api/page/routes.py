@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from dateline.api.access import caller_of
+from dateline.api.access import ICON, caller_of
 from dateline.api.page.answering import answered
 from dateline.api.page.kept import Kept
 from dateline.api.page.recording import Recording
@@ -47,6 +47,7 @@ def routes(services: Services) -> list[BaseRoute]:
     return [
         *(Route(path, Page(services, methods)) for path, methods in found.items()),
         Mount("/assets", StaticFiles(packages=[("dateline.api", "assets/page")])),
+        Route(ICON, RedirectResponse("assets/icon.svg", 308)),
     ]
 
 

@@ -21,12 +21,14 @@ class Visit:
     """A request for a view.
 
     Attributes:
+        origin: the scheme and host that the server was asked by.
         root: the path that the application is mounted at.
         path: of the view, below the root.
         names: what the path names, by parameter.
         given: the query, without what is empty.
     """
 
+    origin: str
     root: str
     path: str
     names: Mapping[str, str]
