@@ -6,7 +6,6 @@ Nothing of the server is imported before one of them runs, so that others start 
 import inspect
 import os
 import sys
-from datetime import UTC, datetime
 from logging import getLogger
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -72,7 +71,7 @@ def serve(context: typer.Context, ledger: parameters.LedgerPath) -> None:
                 getLogger("dateline").info if settings.log_format == "json" else _tell
             )
             tell(f"serving {opened.target!r} at {url}")
-            tell(f"try {url}/v1/knowledge?on={datetime.now(UTC).date()}")
+            tell(f"try {url}/")
 
         serve(opened, settings, listening)
 

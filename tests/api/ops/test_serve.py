@@ -57,7 +57,7 @@ def test_it_tells_where_it_listens_and_ends_when_told(
         while not (tried := [line for line in lines if "dateline: try " in line]):
             lines = server.logged().splitlines()
         url = tried[0].removeprefix("dateline: try ")
-        assert httpx.get(url).status_code == 200
+        assert httpx.get(url, follow_redirects=True).status_code == 200
         server.tell(told)
         assert server.wait() == 0
         assert "Traceback" not in server.logged()
