@@ -40,21 +40,21 @@ def words_of(text: str) -> list[str]:
 
 
 def query_of(text: str) -> list[str]:
-    """Return the different words of a question; the last may be a beginning.
+    """Return the words of a question, none twice but the last: it may be a beginning.
 
     Raises:
         InvalidQuestion: no word is in it, or too many.
     """
     found = words_of(text)
-    wanted = [*dict.fromkeys(word for word in found[:-1] if word != found[-1])]
-    wanted += found[-1:]
+    wanted = [*dict.fromkeys(found[:-1]), *found[-1:]]
     if not wanted:
         raise InvalidQuestion(
             f"there is no word in {text[:100]!r}; look for at least one", "words"
         )
-    if len(wanted) > MOST_WORDS:
+    if len(set(wanted)) > MOST_WORDS:
         raise InvalidQuestion(
-            f"{len(wanted)} words are looked for; take at most {MOST_WORDS}", "words"
+            f"{len(set(wanted))} words are looked for; take at most {MOST_WORDS}",
+            "words",
         )
     return wanted
 
