@@ -44,7 +44,11 @@ def show(scene: Scene) -> Shown:
         data={
             "on": scene.on,
             "topics": [
-                {**as_json(topic), "counts": dict(counts)} for topic, counts in entries
+                {
+                    **as_json(topic),
+                    "counts": {one.value: n for one, n in counts.items()},
+                }
+                for topic, counts in entries
             ],
             "basis": as_json(page.basis),
             "next": page.next,
