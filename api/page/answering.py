@@ -17,6 +17,8 @@ from dateline.api.page.views import (
 from dateline.api.page.visit import Visit
 from dateline.api.problems import InvalidParameter
 from dateline.api.rest.conditions import is_held, tag_of_bytes
+from dateline.domain.errors import InvalidTime
+from dateline.domain.times import Zone
 from dateline.ledger import DEFAULT_POLICY, Ledger, parse_policy
 from dateline.points import RecordedBy
 
@@ -73,11 +75,25 @@ def _pinned(ledger: Ledger, kept: Kept, view: View, visit: Visit) -> Visit:
         day = visit.given.get(on)
         if day is None:
             day = view.default_on(ledger, pinned, moment.position, kept)
+        _check_day(ledger, on, day)
         pinned = pinned.at(**{on: day, recorded_by: moment.position})
         default = moment.position
     if _POINTS in view.points:
         return pinned
     return pinned.at(**dict.fromkeys(_POINTS))
+
+
+def _check_day(ledger: Ledger, parameter: str, day: str) -> None:
+    """Check a point of public time, also where a view would ask for nothing at it.
+
+    Raises:
+        InvalidTime: it is none.
+    """
+    try:
+        Zone(ledger.timezone).known_until(day)
+    except InvalidTime as error:
+        error.field = parameter
+        raise
 
 
 def _judged(visit: Visit) -> Visit:
