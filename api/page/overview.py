@@ -60,9 +60,5 @@ def show(scene: Scene) -> Shown:
     )
 
 
-def _counted(counts: Mapping[Status, int]) -> dict[str, int]:
-    return {status.value: count for status, count in counts.items()}
-
-
 def _filled(counts: Mapping[Status, int]) -> dict[str, int]:
     return {status.value: counts.get(status, 0) for status in Status}
