@@ -545,7 +545,8 @@ def test_the_map_names_every_module() -> None:
         for folder in (
             *("domain", "projections", "projections/sqlite", "projections/postgres"),
             *("projections/jetstream", "dateline", "dateline/cli"),
-            *("dateline/client", "api", "api/rest", "api/graphql"),
+            *("dateline/client", "api", "api/rest", "api/graphql", "api/page"),
+            "api/page/pictures",
         )
         for path in (ROOT / folder).glob("*.py")
         if path.name != "__init__.py"

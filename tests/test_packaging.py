@@ -55,7 +55,8 @@ def test_every_package_folder_is_listed() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     listed = project["tool"]["setuptools"]["packages"]
 
-    folders = {file.parent.parts for file in files() if "assets" not in file.parts}
+    data = {"assets", "templates"}
+    folders = {file.parent.parts for file in files() if not data & {*file.parts}}
     assert sorted(listed) == sorted(".".join(folder) for folder in folders)
 
 
