@@ -4,19 +4,20 @@ One query each over a topic's rows, swept here: no question for each day.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from functools import cache
 from itertools import groupby
+from operator import itemgetter
 
 import orjson
+from pydantic import TypeAdapter
 
 from dateline.domain.answers import Arrival, CalendarDay
 from dateline.domain.errors import SkippedDay
-from dateline.domain.events import Stance
 from dateline.domain.rule import Policy, Status, decide
 from dateline.domain.standings import Weights
-from dateline.domain.times import Instant, Zone, datetime_of
+from dateline.domain.times import FIRST, LAST, Instant, Zone, datetime_of
 from dateline.projections.rows import EVERY_CLAIM
 from dateline.projections.steps import OTHER_VARIANT
 from dateline.projections.store import Cursor, Dialect
@@ -34,10 +35,10 @@ _AT = "{table}.claim = filed AND {table}.recorded_from <= ?"
 
 
 @cache
-def _steps(dialect: Dialect) -> str:
+def _steps(dialect: Dialect, judged: str) -> str:
     valid = f"{_AT} AND steps.recorded_until > ? AND variant <> ?"
     return _OF_TOPIC.format(
-        columns="known_from, filed, status, weights",
+        columns=f"known_from, filed, {judged}",
         rows=_joined(dialect, "steps", valid),
     )
 
@@ -75,7 +76,7 @@ def days(
     """
     valid = _of(topic), recorded_by, recorded_by, recorded_by, recorded_by
     known = cursor.execute(_known(cursor.dialect), valid).fetchall()
-    day_of = {instant: _day_of(zone, instant) for instant, _ in known}
+    day_of = _days_of(zone, sorted(instant for instant, _ in known))
     statements: Counter[str] = Counter()
     for instant, count in known:
         statements[day_of[instant]] += count
@@ -99,22 +100,24 @@ def _counted(
     is_default = policy.confirmations == 1 and not policy.independent
 
     @cache
-    def decided(weights: str) -> Status:
-        return decide(Weights(*orjson.loads(weights)), policy).status
+    def decided(weights: str) -> str:
+        return decide(Weights(*orjson.loads(weights)), policy).status.value
 
-    cursor.execute(_steps(cursor.dialect), (*valid, OTHER_VARIANT[policy.implicit]))
-    steps = sorted(cursor.fetchall())
-    status_of: dict[str, Status] = {}
-    counts: Counter[Status] = Counter()
+    steps = cursor.execute(
+        _steps(cursor.dialect, "status" if is_default else "weights"),
+        (*valid, OTHER_VARIANT[policy.implicit]),
+    ).fetchall()
+    steps.sort(key=itemgetter(0))
+    status_of: dict[str, str] = {}
+    counts = dict.fromkeys((status.value for status in Status), 0)
     for day, of_day in groupby(steps, key=lambda step: day_of[step[0]]):
-        for _, claim, status, weights in of_day:
-            was = status_of.get(claim)
-            if was is not None:
-                counts[was] -= 1
-            became = Status(status) if is_default else decided(weights)
-            status_of[claim] = became
-            counts[became] += 1
-        yield day, {status: counts[status] for status in Status if counts[status]}
+        for _, claim, found in of_day:
+            status = found if is_default else decided(found)
+            if claim in status_of:
+                counts[status_of[claim]] -= 1
+            status_of[claim] = status
+            counts[status] += 1
+        yield day, {Status(status): n for status, n in counts.items() if n}
 
 
 def arrivals(
@@ -123,29 +126,34 @@ def arrivals(
     """Return the statements on a topic's claims, by position."""
     rows = cursor.execute(
         _arrived(cursor.dialect), (_of(topic), recorded_by, recorded_by, recorded_by)
+    ).fetchall()
+    return _ARRIVALS.validate_python(
+        [
+            {
+                "statement": statement,
+                "claim": claim,
+                "source": source,
+                "stance": stance,
+                "known_from": datetime_of(known_from),
+                "position": position,
+                "recorded_at": datetime_of(recorded_at),
+                "voided": recorded_until <= recorded_by,
+            }
+            for (
+                statement,
+                claim,
+                source,
+                stance,
+                known_from,
+                position,
+                recorded_at,
+                recorded_until,
+            ) in rows
+        ]
     )
-    return tuple(
-        Arrival.model_construct(
-            statement=statement,
-            claim=claim,
-            source=source,
-            stance=Stance(stance),
-            known_from=datetime_of(known_from),
-            position=position,
-            recorded_at=datetime_of(recorded_at),
-            voided=recorded_until <= recorded_by,
-        )
-        for (
-            statement,
-            claim,
-            source,
-            stance,
-            known_from,
-            position,
-            recorded_at,
-            recorded_until,
-        ) in rows
-    )
+
+
+_ARRIVALS = TypeAdapter(tuple[Arrival, ...])
 
 
 def _of(topic: str | None) -> str:
@@ -154,6 +162,18 @@ def _of(topic: str | None) -> str:
 
 _NEVER = "never"
 """Stands for the day of what has not come by the end of the last one; after them."""
+
+
+def _days_of(zone: Zone, instants: Iterable[Instant]) -> Mapping[Instant, str]:
+    """Return the day of each of some instants, which rise."""
+    day_of: dict[Instant, str] = {}
+    day, ends = "", FIRST - 1
+    for instant in instants:
+        if instant > ends:
+            day = _day_of(zone, instant)
+            ends = LAST if day == _NEVER else zone.known_until(day)
+        day_of[instant] = day
+    return day_of
 
 
 def _day_of(zone: Zone, instant: Instant) -> str:
