@@ -18,28 +18,17 @@ _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Part:
-    """The claims of one status in a column."""
-
-    status: Status
-    y: float
-    height: float
-
-
-@dataclass(frozen=True)
 class Column:
     """The state at the end of a day.
 
     Attributes:
-        said: how many statements became known on the days it stands for.
+        counts: how many claims there are of each status.
     """
 
     day: str
     x: float
     width: float
-    said: int
     counts: Mapping[Status, int]
-    parts: Sequence[Part]
 
 
 @dataclass(frozen=True)
@@ -51,6 +40,7 @@ class Days:
         count: how many there are.
         index: of the day looked at, from 0.
         news: the days on which something became known.
+        shapes: what all columns have of each status, as the data of a path.
         x: where the day looked at is in the picture.
     """
 
@@ -59,6 +49,7 @@ class Days:
     index: int
     news: Sequence[str]
     columns: Sequence[Column]
+    shapes: Sequence[tuple[Status, str]]
     x: float
 
     @property
@@ -117,18 +108,19 @@ def days_of(calendar: Calendar, on: str, *others: str) -> Days:
         first -= _DAY
     count = (max(points) - first).days + 1
     index = (at - first).days
+    columns = _columns(calendar, first, count)
     return Days(
         first=first.isoformat(),
         count=count,
         index=index,
         news=news,
-        columns=_columns(calendar, first, count),
+        columns=columns,
+        shapes=_shapes(columns),
         x=(index + 0.5) / count * WIDTH,
     )
 
 
 def _columns(calendar: Calendar, first: date, count: int) -> list[Column]:
-    most = max((sum(day.counts.values()) for day in calendar.days), default=0) or 1
     columns = min(count, MOST_COLUMNS)
     width = WIDTH / columns
     found: list[Column] = []
@@ -136,23 +128,25 @@ def _columns(calendar: Calendar, first: date, count: int) -> list[Column]:
     counts: Mapping[Status, int] = {}
     for number in range(columns):
         last = first + (((number + 1) * count) // columns - 1) * _DAY
-        said = 0
         while waiting and waiting[-1].day <= last.isoformat():
-            day = waiting.pop()
-            counts, said = day.counts, said + day.statements
-        parts = _parts(counts, most)
-        found.append(
-            Column(last.isoformat(), number * width, width, said, counts, parts)
-        )
+            counts = waiting.pop().counts
+        found.append(Column(last.isoformat(), number * width, width, counts))
     return found
 
 
-def _parts(counts: Mapping[Status, int], most: int) -> list[Part]:
-    y = float(HEIGHT)
-    parts = []
+def _shapes(columns: Sequence[Column]) -> list[tuple[Status, str]]:
+    """Stack what the columns count, what calls for attention on top."""
+    most = max((sum(one.counts.values()) for one in columns), default=0) or 1
+    below = [float(HEIGHT)] * len(columns)
+    found = []
     for status in reversed(STATUSES):
-        if counts.get(status):
-            height = counts[status] / most * HEIGHT
-            y -= height
-            parts.append(Part(status, y, height))
-    return parts
+        data = []
+        for number, column in enumerate(columns):
+            if height := column.counts.get(status, 0) / most * HEIGHT:
+                below[number] -= height
+                width = max(column.width - 1, column.width * 0.9)
+                corner = f"M{column.x:.1f} {below[number]:.1f}"
+                data.append(f"{corner}h{width:.1f}v{height:.1f}h-{width:.1f}z")
+        if data:
+            found.append((status, "".join(data)))
+    return found
