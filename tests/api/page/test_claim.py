@@ -15,6 +15,7 @@ from dateline import Ledger, Policy
 from dateline.api.page.claim import history_of, reading_of
 from dateline.api.page.pictures.origins import Graph, Kind, Node, graph_of
 from dateline.domain.answers import as_json
+from dateline.domain.rule import Implicit
 from dateline.domain.times import Zone
 from tests.api.ops.asking import asking
 from tests.api.page.browsers import barriers, tab
@@ -254,7 +255,7 @@ def test_the_lines_lead_to_the_origins_that_the_rule_found(
     with recorded(script) as ledger:
         on = data.draw(points(script))
         position = data.draw(st.integers(1, ledger.position))
-        policy = Policy(implicit=data.draw(st.sampled_from(["count", "ignore"])))
+        policy = Policy(implicit=data.draw(st.sampled_from(Implicit)))
         framings = [one for one in ledger.events() if one.type == "ClaimFramed"]
         for framing in framings:
             if framing.position > position:
@@ -466,7 +467,7 @@ def test_its_json_is_the_contracts_and_its_csv_has_a_row_for_each_statement(
     position = ledger.position
     clock.step(days=1)
     ledger.record(asserted(by="moscow", id="s3"))
-    point = {"on": "2024-10-20", "recorded_by": position}
+    point: dict[str, Any] = {"on": "2024-10-20", "recorded_by": position}
     data = client.get("/claims/troops", params={**point, "format": "json"}).json()
 
     assert data == {

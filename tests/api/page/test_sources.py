@@ -175,7 +175,7 @@ def test_its_json_is_the_contracts_and_its_csv_has_a_row_for_each_statement(
     ledger.record(
         asserted(by="rutte", id="s1", quote="=1+1"), promised(source="rutte", id="p1")
     )
-    point = {"on": "2024-10-20", "recorded_by": ledger.position}
+    point: dict[str, Any] = {"on": "2024-10-20", "recorded_by": ledger.position}
     data = client.get("/sources/rutte", params={**point, "format": "json"}).json()
 
     assert data == {
