@@ -238,7 +238,7 @@ def test_a_ledger_of_a_later_release_is_named_and_left_alone(tmp_path: Path) -> 
     before = listing(tmp_path)
     with pytest.raises(NewerSchema) as caught:
         dateline.open(target)
-    assert (caught.value.found, caught.value.supported) == (7, 1)
+    assert (caught.value.found, caught.value.supported) == (7, 2)
     assert set(attempts(target)) == {"newer_schema"}
     assert listing(tmp_path) == before
 
