@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from dateline.api.page.kept import Kept
+from dateline.api.page.pictures.counts import bars_of
 from dateline.api.page.topic import today
 from dateline.api.page.views import Scene, Shown
 from dateline.api.page.visit import Visit
@@ -40,7 +41,12 @@ def show(scene: Scene) -> Shown:
         title=ledger.title,
         name="topics",
         template="overview.html",
-        values={"topics": entries, "next": page.next},
+        picture="pictures/topics.svg",
+        values={
+            "topics": entries,
+            "glance": bars_of([(topic.title, counts) for topic, counts in entries]),
+            "next": page.next,
+        },
         data={
             "on": scene.on,
             "topics": [

@@ -9,12 +9,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from dateline.api.page import meanings
 from dateline.domain.times import Zone, datetime_of, read_instant
-from dateline.words import called, counted, does, moment, span
+from dateline.words import called, counted, does, moment, readable, span
 
 MOST_NAMED = 8
 """Sources of a tally that a list of claims names; the claim's page names them all."""
 
 _ZONES = 32
+_NO_XML = {0xFFFE: 0xFFFD, 0xFFFF: 0xFFFD}
 
 
 @lru_cache(maxsize=_ZONES)
@@ -40,6 +41,7 @@ def environment(timezone: str) -> Environment:
         "named": meanings.named,
         "day": day_in_words,
         "listed": listed,
+        "drawn": drawn,
     }
     found.globals |= {
         "STATUSES": meanings.STATUSES,
@@ -64,6 +66,12 @@ def day_in_words(on: str) -> str:
         return on.replace("T", " ")
     day = date.fromisoformat(on)
     return f"{day:%A} {day.day} {day:%B} {day.year}"
+
+
+def drawn(text: str, most: int = 100) -> str:
+    """Return a text of one line for a picture: shortened, and of XML's characters."""
+    text = readable(text).translate(_NO_XML)
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def listed(words: Sequence[str]) -> str:

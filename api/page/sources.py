@@ -6,6 +6,7 @@ from functools import partial
 
 from dateline.api.page.kept import Kept
 from dateline.api.page.pictures.calendar import days_of
+from dateline.api.page.pictures.stances import Spoken, stances_of
 from dateline.api.page.statements import (
     KNOWN,
     LATER,
@@ -102,16 +103,19 @@ def show(scene: Scene) -> Shown:
         position=position, recorded_at=scene.recorded_at, policy=scene.policy
     )
     said = Calendar(basis=basis, topic=None, days=days_said(zone, statements))
+    days = days_of(said, day)
     return Shown(
         title=source.name,
         name=f"{id}-{day}",
         template="source.html",
+        picture="pictures/stances.svg",
         values={
             "source": source,
             "chain": _chain(ledger, source, position),
             "reliabilities": RELIABILITIES,
-            "chart": None,
-            "days": days_of(said, day),
+            "chart": "pictures/stances.svg" if statements else None,
+            "stances": stances_of(_spoken(statements, scene.policy), days, zone),
+            "days": days,
             "held": held.positions[:STATEMENTS_AT_ONCE],
             "held_count": len(held.positions),
             "turns": _turns(held.positions, known, scene.policy),
@@ -188,11 +192,7 @@ def _turns(
     """
     by_claim: dict[str, list[Told]] = {}
     for one in known:
-        is_ignored = (
-            policy.implicit is Implicit.IGNORE
-            and one.event.stored.get("strength") == "implicit"
-        )
-        if one.void is None and not is_ignored:
+        if _counts(one, policy):
             by_claim.setdefault(one.said.claim, []).append(one)
     turns = []
     for position in held:
@@ -204,3 +204,28 @@ def _turns(
             )
             turns.append(Turn(position.claim, before, after))
     return turns
+
+
+def _spoken(statements: Iterable[Told], policy: Policy) -> list[Spoken]:
+    """Return what is drawn of a source's statements, in their order.
+
+    Args:
+        statements: the newest first.
+    """
+    return [
+        Spoken(
+            claim=one.said.claim,
+            stance=one.said.stance,
+            strength=one.event.stored.get("strength"),
+            known_from=one.period.latest,
+        )
+        for one in statements
+        if _counts(one, policy)
+    ][::-1]
+
+
+def _counts(one: Told, policy: Policy) -> bool:
+    """Tell whether a statement is in force, and not left out by a policy."""
+    is_implicit = one.event.stored.get("strength") == "implicit"
+    is_ignored = is_implicit and policy.implicit is Implicit.IGNORE
+    return one.void is None and not is_ignored

@@ -32,7 +32,13 @@ ASKED: dict[str, dict[str, str]] = {
     "/search": {"q": "cmd"},
 }
 NAMED = {"{topic}": "war.1_a-b", "{claim}": "troops", "{source}": "seoul"}
-PICTURED = ("/topics/{topic}", "/claims/{claim}", "/compare")
+PICTURED = (
+    "/topics",
+    "/topics/{topic}",
+    "/claims/{claim}",
+    "/sources/{source}",
+    "/compare",
+)
 
 
 @pytest.fixture
