@@ -5,12 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, expect
+from starlette.applications import Starlette
+from starlette.routing import Mount
 from starlette.testclient import TestClient, WebSocketDenialResponse
 
 from dateline import Ledger
-from dateline.api import keys
+from dateline.api import Settings, create_app, keys
 from tests.api.ops.asking import asking, bearer
 from tests.api.page.markup import Element, fields, read
+from tests.api.serving import serving
 from tests.builders import opened
 
 HERE = {"Origin": "http://testserver"}
@@ -181,6 +185,47 @@ def test_files_of_pages_need_no_key_and_nothing_else_goes_without(
         assert client.get(path).status_code in (401, 404)
 
 
+def test_a_page_says_who_is_signed_in(client: TestClient, key: str) -> None:
+    sign_in(client, key)
+
+    links = {one.text: one["href"] for one in read(client.get(PAGE).text).every("a")}
+
+    assert links["Signed in as desk"] == "/sign-in"
+
+
+def test_a_browser_that_follows_a_link_of_another_site_stays_signed_in(
+    ledger: Ledger, path: Path, key: str, browser: Browser
+) -> None:
+    """The link itself brings no cookie; who has none is asked once more only."""
+    ledger.record(opened("war"))
+    elsewhere = "http://elsewhere.example/"
+    with serving(ledger, keys=path) as url:
+        context = browser.new_context()
+        tab = context.new_page()
+        link = f'<a href="{url}{PAGE}">go</a>'
+        context.route(
+            elsewhere, lambda route: route.fulfill(body=link, content_type="text/html")
+        )
+        asked: list[str] = []
+        tab.on("request", lambda one: asked.append(one.url))
+
+        tab.goto(elsewhere)
+        with tab.expect_navigation():
+            tab.click("a")
+        expect(tab.get_by_label("Key or token")).to_be_focused()
+        tab.wait_for_load_state("networkidle")
+        assert asked.count(url + PAGE) == 2
+
+        tab.get_by_label("Key or token").fill(key)
+        tab.get_by_role("button", name="Sign in").click()
+        expect(tab.get_by_role("heading", level=1)).to_have_text("About war")
+
+        tab.goto(elsewhere)
+        tab.click("a")
+        expect(tab.get_by_role("heading", level=1)).to_have_text("About war")
+        context.close()
+
+
 def test_a_link_of_another_site_asks_again_by_itself(client: TestClient) -> None:
     """The browser leaves out a strict cookie then; and once more would be a loop."""
 
@@ -206,11 +251,6 @@ def test_while_access_is_off_nobody_signs_in(ledger: Ledger) -> None:
 def test_under_a_path_all_of_it_stays_there(
     ledger: Ledger, path: Path, key: str
 ) -> None:
-    from starlette.applications import Starlette
-    from starlette.routing import Mount
-
-    from dateline.api import Settings, create_app
-
     desk = Starlette(routes=[Mount("/desk", create_app(ledger, Settings(keys=path)))])
     client = TestClient(desk)
     asked = read(client.get("/desk/topics").text)
