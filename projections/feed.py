@@ -203,9 +203,28 @@ def stored(
     Raises:
         HistoryLost: the log has another history than that of what was read before.
     """
+    read = page if (wanted.claim or wanted.source) is None else _mentioned
     while after.position < upto:
-        found, after = page(store, wanted, after=after, upto=upto)
+        found, after = read(store, wanted, after=after, upto=upto)
         yield from (entry for entry, _ in found)
+
+
+def _mentioned(store: Store, wanted: EventFilter, *, after: Mark, upto: int) -> Page:
+    """Read what :func:`page` finds, in stretches as long as there is little to find.
+
+    Only for who reads to the end in one go: a follower's place moves too seldom.
+    """
+    kind, slug = ("claim", wanted.claim) if wanted.claim else ("source", wanted.source)
+    assert slug is not None
+    with store.reading() as cursor:
+        _check(cursor, after)
+        entries = log.mentions(cursor, kind, slug, after=after.position, upto=upto)
+        is_whole = len(entries) < log.PAGE
+        if is_whole and store.last_position(cursor) < upto:
+            raise HistoryLost(upto)
+        reached = log.mark(cursor, upto) if is_whole else entries[-1].mark
+        found = [Told(entry, facets_of(cursor, entry)) for entry in entries]
+    return Page([told for told in found if wanted.admits(*told)], reached)
 
 
 class Feed:

@@ -148,6 +148,25 @@ def page(cursor: Cursor, *, after: int, upto: int, limit: int = PAGE) -> list[Lo
     return [_entry(row) for row in rows]
 
 
+def mentions(
+    cursor: Cursor, kind: str, slug: str, *, after: int, upto: int
+) -> list[LogEntry]:
+    """Return up to a page of entries that may be about something, as stored.
+
+    None that is about it is left out: those of its stream, those in which its name
+    stands, and all voids, which name nothing but an event. Goes over the stretch in the
+    database, which decodes nothing.
+    """
+    contains = cursor.dialect.contains.format(column="fields")
+    rows = cursor.execute(
+        f"""{_SELECT} WHERE position > ? AND position <= ?
+            AND (stream = ? OR type = 'RecordVoided' OR {contains})
+            ORDER BY position LIMIT ?""",
+        (after, upto, f"{kind}:{slug}", orjson.dumps(slug), PAGE),
+    ).fetchall()
+    return [_entry(row) for row in rows]
+
+
 def by_stream(
     cursor: Cursor, kind: str, *, beyond: str = ""
 ) -> Iterator[list[LogEntry]]:

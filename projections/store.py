@@ -71,6 +71,7 @@ class Dialect:
         row_of: what that query selects.
         rows_of_each: joins each row of the left to the rows of a ``{table}`` that a
             ``{condition}`` about it finds by an index, and never to all of the table.
+        contains: whether the bytes of ``{column}`` have those of a parameter in them.
         words: how texts are found by their words.
     """
 
@@ -80,6 +81,7 @@ class Dialect:
     first_of_each: str
     row_of: str
     rows_of_each: str
+    contains: str
     words: WordIndex
 
 
@@ -96,6 +98,7 @@ SQLITE = Dialect(
     first_of_each="CROSS JOIN {table} WHERE {table}.rowid = ({query} LIMIT 1)",
     row_of="rowid",
     rows_of_each="CROSS JOIN {table} WHERE {condition}",
+    contains="instr({column}, ?) > 0",
     words=WordIndex(
         create=(f"CREATE VIRTUAL TABLE IF NOT EXISTS words USING {_FTS}",),
         create_scratch=(
@@ -123,6 +126,7 @@ POSTGRESQL = Dialect(
     row_of="*",
     rows_of_each="""CROSS JOIN LATERAL (
       SELECT * FROM {table} WHERE {condition} OFFSET 0) AS {table}""",
+    contains="position(? IN {column}) > 0",
     words=WordIndex(
         create=(
             """

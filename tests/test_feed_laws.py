@@ -1,13 +1,18 @@
 """Laws of the feeds: what is told event by event is what the questions answer."""
 
 from contextlib import suppress
+from typing import Any
 
+import pytest
 from hypothesis import strategies as st
 
+from dateline import Ledger
 from dateline.domain.answers import Change
 from dateline.domain.errors import UnknownTopic
 from dateline.domain.recorded import BEGINNING
+from dateline.projections import log
 from dateline.projections.feed import EVERYTHING
+from tests.builders import asserted, framed, registered, voided
 from tests.laws import law
 from tests.strategies import Script, ledgers, policies
 from tests.test_laws import log_of, policy_of, recorded, topics_of
@@ -66,3 +71,30 @@ def test_a_filter_admits_the_same_live_and_stored(
         ]
         stored = [event.position for event in ledger.events(**drawn, types=types)]
         assert live == stored
+
+
+ASKED: dict[str, dict[str, Any]] = {
+    "troops": {"claim": "troops"},
+    "seoul": {"source": "seoul"},
+    "tro": {"claim": "tro"},
+}
+
+
+def test_what_is_about_a_claim_or_a_source_is_found_over_many_pages(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.record(registered("seoul"), registered("moscow"), framed("troops"))
+    ledger.record(framed("shells"), framed("tro"))
+    for number in range(7):
+        said = asserted("troops", by="seoul", said_at="2024-10-20", id=f"s{number}")
+        ledger.record(said, asserted("shells", by="moscow", said_at="2024-10-20"))
+        ledger.record(voided(f"s{number}"))
+    everything = {
+        name: [event.position for event in ledger.events(**asked)]
+        for name, asked in ASKED.items()
+    }
+    monkeypatch.setattr(log, "PAGE", 2)
+    for name, asked in ASKED.items():
+        found = [event.position for event in ledger.events(**asked)]
+        assert found == everything[name]
+        assert len(found) == (15 if name in ("troops", "seoul") else 1)
