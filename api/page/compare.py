@@ -11,7 +11,7 @@ from dateline.api.page.kept import Kept
 from dateline.api.page.names import Names
 from dateline.api.page.pictures.transitions import Transitions, transitions_of
 from dateline.api.page.topic import today
-from dateline.api.page.views import HTML, Scene, Shown
+from dateline.api.page.views import CSV, JSON, Scene, Shown
 from dateline.api.page.visit import Visit
 from dateline.domain.answers import Change, as_json
 from dateline.domain.errors import UnknownTopic
@@ -75,14 +75,14 @@ def show(scene: Scene) -> Shown:
     """Show what differs."""
     ledger, given = scene.ledger, scene.visit.given
     topic = given.get("topic")
-    is_page = given.get("format", HTML) == HTML
+    is_whole = given.get("format") in (CSV, JSON)
     before = given["from"], int(given["from_recorded_by"])
     found = ledger.changes(
         before,
         (scene.on, scene.position),
         topic=topic,
         policy=scene.policy,
-        first=CHANGES_AT_ONCE if is_page else None,
+        first=None if is_whole else CHANGES_AT_ONCE,
         cursor=given.get("after"),
     )
     sides = _side(scene, *before, topic), _side(scene, scene.on, scene.position, topic)
@@ -101,7 +101,7 @@ def show(scene: Scene) -> Shown:
             "changes": [
                 (change, differences(change), _reasons(names, change))
                 for change in found.changes
-                if is_page
+                if not is_whole
             ],
             "next": found.next,
             "is_first": "after" not in given,
