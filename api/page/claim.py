@@ -5,6 +5,7 @@ from functools import cache, partial
 from typing import Any
 
 from dateline.api.page.kept import Kept
+from dateline.api.page.lists import page_of
 from dateline.api.page.pictures.calendar import days_of
 from dateline.api.page.pictures.origins import (
     Graph,
@@ -25,7 +26,6 @@ from dateline.api.page.statements import (
     events_of,
     is_web,
     moments_of,
-    page_of,
     row_of,
     said_on,
     told,
@@ -91,7 +91,7 @@ def show(scene: Scene) -> Shown:
     known = [one for one in statements if one.reach == KNOWN]
     possible = [one for one in statements if one.reach == POSSIBLE]
     later = [one for one in statements if one.reach == LATER][::-1]
-    page, pages = page_of(scene.visit, len(known))
+    page, pages = page_of(scene.visit, len(known), STATEMENTS_AT_ONCE)
     day = day_of(ledger, scene.on)
     days = days_of(_calendar(zone, timeline, statements), day)
     promised = [

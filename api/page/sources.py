@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from dateline.api.page.kept import Kept
+from dateline.api.page.lists import page_of
 from dateline.api.page.pictures.calendar import days_of
 from dateline.api.page.pictures.stances import Spoken, stances_of
 from dateline.api.page.statements import (
@@ -18,7 +19,6 @@ from dateline.api.page.statements import (
     events_of,
     is_web,
     moments_of,
-    page_of,
     row_of,
     said_on,
     told,
@@ -91,7 +91,7 @@ def show(scene: Scene) -> Shown:
     statements = told(events, zone, on=scene.on, position=position)
     known = [one for one in statements if one.reach == KNOWN]
     later = [one for one in statements if one.reach == LATER][::-1]
-    page, pages = page_of(scene.visit, len(known))
+    page, pages = page_of(scene.visit, len(known), STATEMENTS_AT_ONCE)
     begin = (page - 1) * STATEMENTS_AT_ONCE
     promised = [
         one

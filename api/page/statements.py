@@ -5,17 +5,15 @@ What is asked here goes over the log; it is kept at the position it was asked at
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import takewhile
 from typing import Any
 from urllib.parse import urlsplit
 
 from dateline.api.page.kept import Kept
+from dateline.api.page.lists import Moments, thinned
 from dateline.api.page.names import Names
 from dateline.api.page.pictures.arrivals import is_late
 from dateline.api.page.views import Scene
-from dateline.api.page.visit import Visit
-from dateline.api.problems import InvalidParameter
 from dateline.domain.answers import Arrival, CalendarDay
 from dateline.domain.events import BasisWord, PositionTaken, Statement
 from dateline.domain.recorded import Recorded
@@ -24,8 +22,6 @@ from dateline.ledger import Ledger
 
 STATEMENTS_AT_ONCE = 200
 """Statements on a page, and entries of any other list on it."""
-
-MOMENTS_AT_ONCE = 400
 
 KNOWN, POSSIBLE, LATER = "known", "possible", "later"
 
@@ -161,9 +157,7 @@ def days_said(zone: Zone, statements: Iterable[Told]) -> tuple[CalendarDay, ...]
     )
 
 
-def moments_of(
-    scene: Scene, events: Sequence[Recorded], **wanted: str
-) -> list[tuple[int, datetime]]:
+def moments_of(scene: Scene, events: Sequence[Recorded], **wanted: str) -> Moments:
     """Return the moments at which events were recorded, also after the position.
 
     Args:
@@ -176,23 +170,7 @@ def moments_of(
         for found in (events, [] if scene.is_at_head else later)
         for event in found
     }
-    moments = [(position, at) for at, position in last.items()]
-    stride = -(-len(moments) // MOMENTS_AT_ONCE) or 1
-    return moments[::-stride][::-1]
-
-
-def page_of(visit: Visit, count: int) -> tuple[int, int]:
-    """Return the number of the page that is asked for, and of the last one.
-
-    Raises:
-        InvalidParameter: there is no such page.
-    """
-    pages = max(1, -(-count // STATEMENTS_AT_ONCE))
-    text = visit.given.get("page", "1")
-    page = int(text) if text.isdecimal() and len(text) < 10 else 0
-    if not 1 <= page <= pages:
-        raise InvalidParameter(f"page is between 1 and {pages}", "page")
-    return page, pages
+    return thinned(last)
 
 
 def row_of(scene: Scene, one: Told) -> dict[str, Any]:

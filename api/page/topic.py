@@ -11,12 +11,12 @@ from typing import Any
 import orjson
 
 from dateline.api.page.kept import Kept
+from dateline.api.page.lists import page_of, thinned
 from dateline.api.page.meanings import STATUSES
 from dateline.api.page.pictures.arrivals import Axes, axes_of
 from dateline.api.page.pictures.calendar import days_of
 from dateline.api.page.views import Scene, Shown
 from dateline.api.page.visit import Visit
-from dateline.api.problems import InvalidParameter
 from dateline.domain.answers import (
     Arrivals,
     Calendar,
@@ -34,9 +34,6 @@ CLAIMS_AT_ONCE = 100
 
 REASONS_AT_ONCE = 5
 """Events behind a change that are told; the claim's page has them all."""
-
-MOMENTS_AT_ONCE = 400
-"""Moments of record time that can be chosen; more are as good as days."""
 
 _DAY = timedelta(days=1)
 
@@ -69,10 +66,10 @@ def show(scene: Scene) -> Shown:
     changed = {change.id: change for change in changes.changes}
     promised = _promised(scene, id)
     wanted = _wanted(scene, known["claims"], changed)
-    page, pages = _page(scene, len(wanted))
+    page, pages = page_of(scene.visit, len(wanted), CLAIMS_AT_ONCE)
     claims = wanted[(page - 1) * CLAIMS_AT_ONCE : page * CLAIMS_AT_ONCE]
     calendar = _calendar(ledger, scene.kept, id, position, scene.policy)
-    head = _arrivals(ledger, scene.kept, id, scene.head)
+    ever = _arrivals(ledger, scene.kept, id, scene.head).arrivals
     return Shown(
         title=topic.title,
         name=f"{id}-{day}",
@@ -99,7 +96,7 @@ def show(scene: Scene) -> Shown:
             "days": days_of(calendar, day, *_due_days(ledger, promised)),
             "axes": _axes(scene, id),
             "known_until": datetime.fromisoformat(known["basis"]["known_until"]),
-            "moments": _moments(head),
+            "moments": thinned({one.recorded_at: one.position for one in ever}),
         },
         data={
             "knowledge": known,
@@ -162,20 +159,6 @@ def _wanted(
     return sorted(claims, key=place)
 
 
-def _page(scene: Scene, count: int) -> tuple[int, int]:
-    """Return the number of the page that is asked for, and of the last one.
-
-    Raises:
-        InvalidParameter: there is no such page.
-    """
-    pages = max(1, -(-count // CLAIMS_AT_ONCE))
-    text = scene.visit.given.get("page", "1")
-    page = int(text) if text.isdecimal() and len(text) < 10 else 0
-    if not 1 <= page <= pages:
-        raise InvalidParameter(f"page is between 1 and {pages}", "page")
-    return page, pages
-
-
 def _reasons(scene: Scene, change: Change) -> list[Recorded]:
     """Return the first events that made a change."""
     return scene.names.events(change.because[:REASONS_AT_ONCE])
@@ -203,14 +186,6 @@ def _axes(scene: Scene, topic: str) -> Axes | None:
         return axes_of(_arrivals(scene.ledger, scene.kept, topic, scene.position))
 
     return scene.kept.get(lay_out, "axes", scene.hash, topic)
-
-
-def _moments(arrivals: Arrivals) -> list[tuple[int, datetime]]:
-    """Return the moments at which something was recorded, thinned out if too many."""
-    last = {one.recorded_at: one.position for one in arrivals.arrivals}
-    moments = [(position, at) for at, position in last.items()]
-    stride = -(-len(moments) // MOMENTS_AT_ONCE) or 1
-    return moments[::-stride][::-1]
 
 
 def _row(
