@@ -374,8 +374,8 @@ def acknowledged(client: TestClient, payload: Any = None, **headers: str) -> boo
     try:
         with client.websocket_connect("/graphql", [PROTOCOL], headers=headers) as one:
             one.send_json(message)
-            told: dict[str, Any] = one.receive()
-            return "connection_ack" in told.get("text", "")
+            text: str = one.receive().get("text", "")
+            return "connection_ack" in text
     except WebSocketDenialResponse:
         return False
 
