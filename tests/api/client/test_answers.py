@@ -23,8 +23,9 @@ NOT_OFFERED = {
     *("backup", "copy_to", "export", "rebuild", "verify", "recording"),
     *("changes_cursors", "cursor", "event", "event_filter", "knowledge_cursors"),
     *("place", "register_cursors", "resolve", "retry_id"),
+    *("arrivals", "calendar", "search"),
 }
-"""What a server does not offer: upkeep, and what servers themselves are made of."""
+"""What a server does not offer: upkeep, and what it and its pages are made of."""
 
 
 def outcome(ask: Callable[..., Any], *arguments: Any, **named: Any) -> Any:

@@ -32,8 +32,9 @@ def example(target: str) -> Iterator[Ledger]:
         yield ledger
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Start a browser for a module: its event loop is in the way of others' loops."""
     with chromium() as found:
         yield found
 
