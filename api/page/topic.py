@@ -4,7 +4,8 @@ What calls for attention comes first: claims in the order of their statuses, and
 them those that changed since the day before.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -20,13 +21,12 @@ from dateline.api.page.visit import Visit
 from dateline.domain.answers import (
     Arrivals,
     Calendar,
-    Change,
+    Changes,
     ExpectationState,
     as_json,
 )
-from dateline.domain.recorded import Recorded
-from dateline.domain.rule import Policy
-from dateline.domain.times import LAST, Zone, instant_of, read_instant
+from dateline.domain.rule import Policy, Status
+from dateline.domain.times import Zone, instant_of, read_instant
 from dateline.ledger import Ledger, status_named
 
 CLAIMS_AT_ONCE = 100
@@ -35,7 +35,23 @@ CLAIMS_AT_ONCE = 100
 REASONS_AT_ONCE = 5
 """Events behind a change that are told; the claim's page has them all."""
 
+CHANGES_AT_ONCE = 300
+"""Changes whose reasons are looked for: each folds a claim."""
+
 _DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Changed:
+    """How a claim differs from the day before.
+
+    Attributes:
+        before: its status then.
+        because: ids of the events that made the difference; none if not looked for.
+    """
+
+    before: Status
+    because: Sequence[str]
 
 
 def default_on(ledger: Ledger, visit: Visit, position: int, kept: Kept) -> str:
@@ -61,10 +77,14 @@ def show(scene: Scene) -> Shown:
     )
     day = day_of(ledger, scene.on)
     changes = ledger.changes(
-        (_before(day), position), (scene.on, position), topic=id, policy=scene.policy
+        (_before(day), position),
+        (scene.on, position),
+        topic=id,
+        policy=scene.policy,
+        first=CHANGES_AT_ONCE,
     )
-    changed = {change.id: change for change in changes.changes}
-    promised = _promised(scene, id)
+    changed = _changed(scene, changes, known["claims"], _before(day))
+    promised = _promised(scene, id, {claim["id"] for claim in known["claims"]})
     wanted = _wanted(scene, known["claims"], changed)
     page, pages = page_of(scene.visit, len(wanted), CLAIMS_AT_ONCE)
     claims = wanted[(page - 1) * CLAIMS_AT_ONCE : page * CLAIMS_AT_ONCE]
@@ -82,7 +102,9 @@ def show(scene: Scene) -> Shown:
             "changed": changed,
             "before": _before(day),
             "reasons": {
-                claim["id"]: _reasons(scene, changed[claim["id"]])
+                claim["id"]: scene.names.events(
+                    changed[claim["id"]].because[:REASONS_AT_ONCE]
+                )
                 for claim in claims
                 if claim["id"] in changed
             },
@@ -118,29 +140,64 @@ def _before(day: str) -> str:
     return (at - _DAY).isoformat() if at > date.min else day
 
 
-def _promised(scene: Scene, topic: str) -> list[ExpectationState]:
-    """Return the promised updates on claims of the topic."""
+def _changed(
+    scene: Scene, changes: Changes, claims: Sequence[dict[str, Any]], before: str
+) -> dict[str, Changed]:
+    """Return what differs from the day before, by claim id.
+
+    Where there is more than is told with its reasons, the rest is found by comparing.
+    """
+    found = {
+        change.id: Changed(change.before.status, change.because)
+        for change in changes.changes
+    }
+    if changes.next is None:
+        return found
+    was = orjson.loads(
+        scene.ledger.knowledge_json(
+            on=before,
+            recorded_by=scene.position,
+            topic=scene.visit.names["topic"],
+            policy=scene.policy,
+        )
+    )
+    states = {claim["id"]: claim for claim in was["claims"]}
+    for claim in claims:
+        state = states.get(claim["id"], {"status": Status.UNREPORTED.value})
+        if any(state.get(name) != claim[name] for name in ("status", "flags", "tally")):
+            status = Status(state["status"])
+            found.setdefault(claim["id"], Changed(status, ()))
+    return found
+
+
+def _promised(
+    scene: Scene, topic: str, reported: Collection[str]
+) -> list[ExpectationState]:
+    """Return the promised updates on claims of the topic, reported or not."""
+
+    def is_filed(claim: str) -> bool:
+        found = scene.ledger.claim(claim, on=scene.on, recorded_by=scene.position)
+        return topic in found.topics
+
     found = scene.ledger.expectations(on=scene.on, recorded_by=scene.position)
     return [
         one
         for one in found.expectations
-        if any(
-            topic
-            in scene.ledger.claim(claim, on=scene.on, recorded_by=scene.position).topics
-            for claim in one.claims
-        )
+        if any(claim in reported or is_filed(claim) for claim in one.claims)
     ]
 
 
 def _due_days(ledger: Ledger, promised: Sequence[ExpectationState]) -> list[str]:
-    """Return the days on which promises lapse unless they are fulfilled."""
+    """Return the days after those on which promises are due at the latest."""
     zone = Zone(ledger.timezone)
-    ends = (zone.period(one.due).latest for one in promised)
-    return [zone.day(min(end + 1, LAST)) for end in ends]
+    dues = (
+        date.fromisoformat(zone.day(zone.period(one.due).latest)) for one in promised
+    )
+    return [(due + _DAY if due < date.max else due).isoformat() for due in dues]
 
 
 def _wanted(
-    scene: Scene, claims: list[dict[str, Any]], changed: Mapping[str, Change]
+    scene: Scene, claims: list[dict[str, Any]], changed: Mapping[str, Changed]
 ) -> list[dict[str, Any]]:
     """Return the claims to be shown, in the order of a page.
 
@@ -157,11 +214,6 @@ def _wanted(
         return order[claim["status"]], claim["id"] not in changed, claim["id"]
 
     return sorted(claims, key=place)
-
-
-def _reasons(scene: Scene, change: Change) -> list[Recorded]:
-    """Return the first events that made a change."""
-    return scene.names.events(change.because[:REASONS_AT_ONCE])
 
 
 def _calendar(
@@ -189,7 +241,7 @@ def _axes(scene: Scene, topic: str) -> Axes | None:
 
 
 def _row(
-    scene: Scene, claim: dict[str, Any], changed: Mapping[str, Change]
+    scene: Scene, claim: dict[str, Any], changed: Mapping[str, Changed]
 ) -> dict[str, Any]:
     tally = claim["tally"]
     change = changed.get(claim["id"])
@@ -202,6 +254,6 @@ def _row(
         "flags": claim["flags"],
         "since": claim["since"],
         **tally,
-        "status_the_day_before": change.before.status if change else claim["status"],
+        "status_the_day_before": change.before if change else claim["status"],
         "because": change.because if change else (),
     }
