@@ -19,6 +19,16 @@ _QUIET = (
     "--disable-sync",
 )
 _SERIOUS = ("serious", "critical")
+_BARRIERS = """
+async (serious) => {
+  const { violations } = await axe.run(document, { resultTypes: ["violations"] });
+  return violations
+    .filter((one) => serious.includes(one.impact))
+    .flatMap((one) => one.nodes.map(
+      (node) => `${one.id}: ${node.target} ${node.failureSummary}`));
+}
+"""
+"""Only what is serious leaves the browser: all that axe-core finds is slow to bring."""
 
 
 @contextmanager
@@ -79,11 +89,6 @@ def barriers(page: Page) -> list[str]:
     """
     script = NODE_MODULES / "axe-core" / "axe.min.js"
     require("the npm package axe-core (make node)", script.is_file())
-    page.evaluate(script.read_text())
-    found = page.evaluate("() => axe.run(document)")
-    return [
-        f"{one['id']}: {node['target']} {node['failureSummary']}"
-        for one in found["violations"]
-        if one["impact"] in _SERIOUS
-        for node in one["nodes"]
-    ]
+    page.evaluate(f"{script.read_text()}; undefined")
+    found: list[str] = page.evaluate(_BARRIERS, list(_SERIOUS))
+    return found
