@@ -1,20 +1,13 @@
 """The claim view: its life, its state and why, and all that was said of it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 from dateline.api.page.kept import Kept
 from dateline.api.page.lists import page_of
+from dateline.api.page.origins import drawn
 from dateline.api.page.pictures.calendar import days_of
-from dateline.api.page.pictures.origins import (
-    Graph,
-    Kind,
-    Line,
-    Node,
-    Reading,
-    graph_of,
-)
 from dateline.api.page.pictures.spans import point_of, strip_of
 from dateline.api.page.statements import (
     KNOWN,
@@ -26,7 +19,7 @@ from dateline.api.page.statements import (
     events_of,
     is_web,
     moments_of,
-    row_of,
+    rows_of,
     said_on,
     told,
 )
@@ -36,18 +29,16 @@ from dateline.api.page.visit import Visit
 from dateline.domain.answers import (
     Calendar,
     CalendarDay,
-    Explanation,
     Timeline,
     as_json,
 )
 from dateline.domain.events import ClaimAssessed
 from dateline.domain.histories import ClaimHistory, is_so
-from dateline.domain.questions import statements_at
 from dateline.domain.recorded import LogEntry, Recorded
+from dateline.domain.rule import Policy
 from dateline.domain.times import Zone, instant_of
 from dateline.ledger import Ledger
 from dateline.projections.codec import CODEC
-from dateline.words import does
 
 _RELATIONS: Mapping[tuple[str, bool], str] = {
     ("contradicts", True): "contradicts",
@@ -59,19 +50,10 @@ _RELATIONS: Mapping[tuple[str, bool], str] = {
 }
 """How a link reads from the claim that it runs from, and from the other one."""
 
-_MEANINGS = {
-    Kind.LOST: "withdrawn: left that side",
-    Kind.VOIDED: "withdrawn: record void",
-    Kind.UNHEARD: "does not count at this point",
-    Kind.ORIGIN: "origin",
-}
-
 
 def default_on(ledger: Ledger, visit: Visit, position: int, kept: Kept) -> str:
     """Return the last day on which its status or tally changed; today, if never."""
-    found = ledger.timeline(
-        visit.names["claim"], recorded_by=position, policy=visit.policy
-    )
+    found = _timeline(ledger, kept, visit.names["claim"], position, visit.policy)
     if not found.spans:
         return today(ledger)
     return Zone(ledger.timezone).day(instant_of(found.spans[-1].from_))
@@ -84,7 +66,7 @@ def show(scene: Scene) -> Shown:
     explanation = ledger.explain(
         id, on=scene.on, recorded_by=position, policy=scene.policy
     )
-    timeline = ledger.timeline(id, recorded_by=position, policy=scene.policy)
+    timeline = _timeline(ledger, scene.kept, id, position, scene.policy)
     events = events_of(ledger, scene.kept, position, claim=id)
     history = history_of(zone, events)
     statements = told(events, zone, on=scene.on, position=position)
@@ -129,7 +111,7 @@ def show(scene: Scene) -> Shown:
                 explanation.standings,
                 key=lambda one: (one.side is None, one.side != "for", one.source),
             )[:STATEMENTS_AT_ONCE],
-            **_drawn(scene, explanation, history),
+            **drawn(scene, explanation, history),
             "known": known[begin : begin + STATEMENTS_AT_ONCE],
             "count": len(known),
             "page": page,
@@ -152,8 +134,18 @@ def show(scene: Scene) -> Shown:
             "timeline": as_json(timeline),
             "events": [event.stored for event in events],
         },
-        rows=[row_of(scene, one) for one in statements],
+        rows=rows_of(scene, statements),
     )
+
+
+def _timeline(
+    ledger: Ledger, kept: Kept, claim: str, position: int, policy: Policy
+) -> Timeline:
+    def ask() -> Timeline:
+        return ledger.timeline(claim, recorded_by=position, policy=policy)
+
+    moment = ledger.resolve(position)
+    return kept.get(ask, "timeline", moment.hash, claim, policy)
 
 
 def history_of(zone: Zone, events: Iterable[Recorded]) -> ClaimHistory:
@@ -208,94 +200,3 @@ def _assessments(
     ]
     found.sort(key=lambda one: (one[0], one[1].position), reverse=True)
     return [(one, voids.get(one.id)) for latest, one in found if latest <= until]
-
-
-def reading_of(
-    ledger: Ledger, explanation: Explanation, history: ClaimHistory
-) -> Reading:
-    """Return how the bases of a claim's standings read at the point of an answer.
-
-    Args:
-        history: of the claim, at least up to the position.
-    """
-    basis = explanation.basis
-
-    @cache
-    def principal_of(source: str) -> str:
-        found = ledger.source(source, recorded_by=basis.position).principal
-        return source if found == source else principal_of(found)
-
-    counting = statements_at(
-        history,
-        on=instant_of(basis.known_until),
-        recorded_by=basis.position,
-        policy=basis.policy,
-    )
-    return Reading(
-        explanation.standings,
-        {one.id: one for one in counting},
-        history.voided(recorded_by=basis.position),
-        principal_of,
-    )
-
-
-def _drawn(
-    scene: Scene, explanation: Explanation, history: ClaimHistory
-) -> dict[str, Any]:
-    """Return the graph of origins, with what its nodes and lines are called."""
-    reading = reading_of(scene.ledger, explanation, history)
-    graph = graph_of(explanation.standings, reading)
-    if graph is None:
-        silent = [one.source for one in explanation.standings if one.side is not None]
-        return {"graph": None, "silent": silent}
-    return {
-        "graph": graph,
-        "silent": graph.silent,
-        "said_of": {node: _called(scene, node) for node in graph.nodes},
-        "kind_of": _kinds(explanation, graph),
-        "does_to": partial(_does_to, scene),
-    }
-
-
-def _called(scene: Scene, node: Node) -> str:
-    if node.kind not in (Kind.VOIDED, Kind.UNHEARD):
-        return scene.names.source(node.id)
-    (event,) = scene.names.events([node.id])
-    return scene.names.source(event.stored["source"])
-
-
-def _kinds(explanation: Explanation, graph: Graph) -> dict[Node, str]:
-    """Return what each node is, in words."""
-    held = {one.source: does(one.stance, one.strength) for one in explanation.standings}
-    kinds = {}
-    for node, placed in graph.nodes.items():
-        match node.kind:
-            case Kind.STANDS:
-                kinds[node] = held[node.id]
-            case Kind.CITED if placed.is_circular:
-                kinds[node] = "cited, circular"
-            case Kind.CITED:
-                kinds[node] = "cited"
-            case _:
-                kinds[node] = _MEANINGS[node.kind]
-    return kinds
-
-
-def _does_to(scene: Scene, line: Line) -> str:
-    """Say what a line of the graph stands for, after the name of where it begins."""
-    end = _called(scene, line.end)
-    match line.end.kind:
-        case Kind.ORIGIN if line.begin.kind is Kind.STANDS:
-            return f"rests on what {end} knows"
-        case Kind.ORIGIN:
-            return f"leads to what {end} knows"
-        case Kind.CITED | Kind.STANDS if line.is_circular:
-            return f"rests on {end}, who rests on it in turn: circular"
-        case Kind.LOST:
-            return f"rested on {end}, who is no longer on that side: withdrawn"
-        case Kind.VOIDED:
-            return f"rested on a statement of {end} whose record is void: withdrawn"
-        case Kind.UNHEARD:
-            return f"rests on a statement of {end} that does not count at this point"
-        case _:
-            return f"rests on {end}"

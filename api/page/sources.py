@@ -19,7 +19,7 @@ from dateline.api.page.statements import (
     events_of,
     is_web,
     moments_of,
-    row_of,
+    rows_of,
     said_on,
     told,
 )
@@ -137,7 +137,7 @@ def show(scene: Scene) -> Shown:
             "expectations": [as_json(one) for one in promised],
             "events": [event.stored for event in events],
         },
-        rows=[row_of(scene, one) for one in statements],
+        rows=rows_of(scene, statements),
     )
 
 

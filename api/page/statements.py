@@ -13,7 +13,7 @@ from dateline.api.page.kept import Kept
 from dateline.api.page.lists import Moments, thinned
 from dateline.api.page.names import Names
 from dateline.api.page.pictures.arrivals import is_late
-from dateline.api.page.views import Scene
+from dateline.api.page.views import CSV, Scene
 from dateline.domain.answers import Arrival, CalendarDay
 from dateline.domain.events import BasisWord, PositionTaken, Statement
 from dateline.domain.recorded import Recorded
@@ -173,8 +173,14 @@ def moments_of(scene: Scene, events: Sequence[Recorded], **wanted: str) -> Momen
     return thinned(last)
 
 
-def row_of(scene: Scene, one: Told) -> dict[str, Any]:
-    """Return a statement as a row of a table."""
+def rows_of(scene: Scene, statements: Iterable[Told]) -> list[dict[str, Any]]:
+    """Return statements as rows of a table, if it is a table that is asked for."""
+    if scene.visit.given.get("format") != CSV:
+        return []
+    return [_row(scene, one) for one in statements]
+
+
+def _row(scene: Scene, one: Told) -> dict[str, Any]:
     fields = one.event.stored
     optional = ("basis", "via", "document", "quote", "url", "note", "language")
     return {

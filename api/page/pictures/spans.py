@@ -51,7 +51,7 @@ class Strip:
     """The strip, and where the day looked at is in it, in percent.
 
     Attributes:
-        ticks: where anything changed, the status or not.
+        ticks: where anything changed, the status or not; none if that is everywhere.
     """
 
     stretches: Sequence[Stretch]
@@ -85,9 +85,10 @@ def strip_of(spans: Sequence[Span], days: Days, zone: Zone) -> Strip:
                 size=_size(spans[index].status, share),
             )
         )
+    ticks = sorted({round(x * 100, 1) for x in xs})
     return Strip(
         stretches=stretches,
-        ticks=sorted({round(x * 100, 1) for x in xs}),
+        ticks=ticks if len(ticks) <= MOST_STRETCHES else [],
         x=round(days.index / days.count * 100, 3),
         width=round(100 / days.count, 3),
     )

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from dateline import Ledger, Policy
-from dateline.api.page.claim import history_of, reading_of
+from dateline.api.page.claim import history_of
+from dateline.api.page.origins import reading_of
 from dateline.api.page.pictures.origins import Graph, Kind, Node, graph_of
 from dateline.domain.rule import Implicit
 from dateline.domain.times import Zone
