@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from functools import cache
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -38,6 +39,11 @@ on_sqlite_alone = pytest.mark.parametrize("store", [SQLITE], indirect=True)
 _LEFT_OVER_MINUTES = 60
 _TRANSIENT_SECONDS = 10
 _ALPHABET = string.ascii_lowercase + string.digits
+_CATALOGS = ("pg_attribute", "pg_class", "pg_depend", "pg_index", "pg_type")
+_TIDIED_AFTER = 100
+"""Schemas of a process that are dropped until their traces are cleared away: a server
+that does not do so by itself becomes slower and slower."""
+_dropped = count(1)
 _chosen = random.SystemRandom()  # the other one is Hypothesis's to seed
 
 
@@ -124,6 +130,8 @@ def drop(connection: psycopg.Connection, name: str) -> None:
     """Drop a schema; a session of a killed process may still be at it for a moment."""
     statement = SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(Identifier(name))
     connection.execute(statement)
+    if next(_dropped) % _TIDIED_AFTER == 0:
+        connection.execute(f"VACUUM (SKIP_LOCKED) {', '.join(_CATALOGS)}")
 
 
 def _named(connection: psycopg.Connection, pattern: str) -> list[str]:
