@@ -58,7 +58,9 @@ _AMCHECK = b"""
 """
 _CHECK_INDEXES = """
     SELECT {check}(indexrelid, true)
-    FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+    FROM pg_index
+    JOIN pg_class ON pg_class.oid = indexrelid
+    JOIN pg_am ON pg_am.oid = relam AND amname = 'btree'
     WHERE relnamespace = quote_ident(current_schema)::regnamespace
 """
 

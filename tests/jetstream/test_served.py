@@ -280,7 +280,7 @@ class ServerProcess:
             stderr=self._log,
         )
         try:
-            until_so(self._is_there, 30, self.said)
+            until_so(self._is_there, 60, self.said)
         except BaseException:
             self._process.kill()
             self._process.wait()
