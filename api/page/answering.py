@@ -4,7 +4,6 @@ import orjson
 from starlette.responses import RedirectResponse, Response
 
 from dateline.api.page.kept import Kept
-from dateline.api.page.names import Names
 from dateline.api.page.requests import HEADERS, UNSTORED
 from dateline.api.page.views import (
     HTML,
@@ -20,6 +19,7 @@ from dateline.api.rest.conditions import is_held, tag_of_bytes
 from dateline.domain.errors import InvalidTime
 from dateline.domain.times import Zone
 from dateline.ledger import DEFAULT_POLICY, Ledger, parse_policy
+from dateline.names import Names
 from dateline.points import RecordedBy
 
 _JUDGED = ("confirmations", "independent", "implicit")
@@ -45,7 +45,7 @@ def answered(
         head=ledger.position,
         kept=kept,
         policy=visit.policy,
-        names=Names(ledger, visit.given[on], moment.position),
+        names=Names(ledger, moment.position),
     )
     shown = view.show(scene)
     form = visit.given.get("format", HTML)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from dateline.api.page.days import day_of, today
 from dateline.api.page.kept import Kept
 from dateline.api.page.lists import page_of
 from dateline.api.page.origins import drawn
@@ -23,7 +24,6 @@ from dateline.api.page.statements import (
     said_on,
     told,
 )
-from dateline.api.page.topic import day_of, today
 from dateline.api.page.views import Scene, Shown
 from dateline.api.page.visit import Visit
 from dateline.domain.answers import (

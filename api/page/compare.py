@@ -2,23 +2,21 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 import orjson
 
+from dateline.api.page.days import day_before, day_of, today
 from dateline.api.page.kept import Kept
-from dateline.api.page.names import Names
 from dateline.api.page.pictures.transitions import Transitions, transitions_of
-from dateline.api.page.topic import today
 from dateline.api.page.views import CSV, JSON, Scene, Shown
 from dateline.api.page.visit import Visit
 from dateline.domain.answers import Change, as_json
 from dateline.domain.errors import UnknownTopic
 from dateline.domain.recorded import Recorded
 from dateline.domain.rule import Status
-from dateline.domain.times import Zone
 from dateline.ledger import Ledger
+from dateline.names import Names
 from dateline.points import RecordPoint
 
 POINTS = (("to", "to_recorded_by"), ("from", "from_recorded_by"))
@@ -31,8 +29,6 @@ REASONS_AT_ONCE = 10
 
 MOST_TOPICS = 200
 """Topics that can be chosen; others can be given in the URL."""
-
-_DAY = timedelta(days=1)
 
 
 class Side(NamedTuple):
@@ -68,7 +64,7 @@ def default_on(ledger: Ledger, visit: Visit, position: int, kept: Kept) -> str:
     to = visit.given.get("to")
     if to is None:
         return visit.given.get("on") or today(ledger)
-    return _before(_day(ledger, to))
+    return day_before(day_of(ledger, to))
 
 
 def show(scene: Scene) -> Shown:
@@ -86,8 +82,8 @@ def show(scene: Scene) -> Shown:
         cursor=given.get("after"),
     )
     sides = _side(scene, *before, topic), _side(scene, scene.on, scene.position, topic)
-    first, last = (_day(ledger, side.on) for side in sides)
-    names = Names(ledger, scene.on, max(side.moment.position for side in sides))
+    first, last = (day_of(ledger, side.on) for side in sides)
+    names = Names(ledger, max(side.moment.position for side in sides))
     return Shown(
         title=f"From {first} to {last}",
         name="-".join((topic or "ledger", first, "to", last)),
@@ -110,17 +106,6 @@ def show(scene: Scene) -> Shown:
         data=as_json(found),
         rows=[_row(scene, before, change) for change in found.changes],
     )
-
-
-def _day(ledger: Ledger, on: str) -> str:
-    zone = Zone(ledger.timezone)
-    return zone.day(zone.known_until(on))
-
-
-def _before(day: str) -> str:
-    """Return the day before; of the first day there is, the day itself."""
-    at = date.fromisoformat(day)
-    return (at - _DAY).isoformat() if at > date.min else day
 
 
 def _side(scene: Scene, on: str, position: int, topic: str | None) -> Side:

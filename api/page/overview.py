@@ -2,21 +2,12 @@
 
 from collections.abc import Mapping
 
-from dateline.api.page.kept import Kept
 from dateline.api.page.pictures.counts import bars_of
-from dateline.api.page.topic import today
 from dateline.api.page.views import Scene, Shown
-from dateline.api.page.visit import Visit
 from dateline.domain.answers import as_json
 from dateline.domain.rule import Status
-from dateline.ledger import Ledger
 
 TOPICS_AT_ONCE = 50
-
-
-def default_on(ledger: Ledger, visit: Visit, position: int, kept: Kept) -> str:
-    """Return today, in the ledger's zone."""
-    return today(ledger)
 
 
 def show(scene: Scene) -> Shown:

@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from dateline.api.access import Scope, caller_of
+from dateline.api.page.days import today
 from dateline.api.page.drafts import FORMS, Form, field_named, fields_of, subject_of
 from dateline.api.page.requests import UNSTORED, form_of, page, visit_of
-from dateline.api.page.topic import today
 from dateline.api.page.visit import Visit
 from dateline.api.problems import InvalidParameter
 from dateline.api.rest.refusals import status_of

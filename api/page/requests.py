@@ -6,7 +6,7 @@ style or frame that this server does not serve as a file of its own.
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, quote
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -24,6 +24,7 @@ from dateline.api.problems import (
     respond,
     title_of,
 )
+from dateline.api.rest.parameters import pairs_of
 from dateline.api.rest.refusals import status_of
 from dateline.domain.errors import DatelineError
 
@@ -46,8 +47,6 @@ NOBODY = Caller(None, Scope.READ)
 """Who asks for a page that is told nothing of the ledger."""
 
 FORM = "application/x-www-form-urlencoded"
-
-_MOST_PARAMETERS = 50
 
 
 def visit_of(request: Request, caller: Caller) -> Visit:
@@ -80,17 +79,8 @@ async def form_of(request: Request) -> Mapping[str, str]:
 
 
 def _pairs(query: bytes) -> dict[str, str]:
-    try:
-        pairs = parse_qsl(
-            query.decode(),
-            keep_blank_values=True,
-            errors="strict",
-            max_num_fields=_MOST_PARAMETERS,
-        )
-    except ValueError:
-        raise InvalidParameter("the query cannot be read", "query") from None
     given: dict[str, str] = {}
-    for name, value in pairs:
+    for name, value in pairs_of(query):
         if name in given:
             raise InvalidParameter(f"{name} is given more than once", name)
         given[name] = value

@@ -5,14 +5,10 @@ from itertools import groupby
 from typing import Any, NamedTuple
 from unicodedata import category
 
-from dateline.api.page.kept import Kept
-from dateline.api.page.topic import today
 from dateline.api.page.views import HTML, Scene, Shown
-from dateline.api.page.visit import Visit
 from dateline.domain.answers import ClaimKnowledge, SearchResult, as_json
 from dateline.domain.errors import InvalidQuestion
 from dateline.domain.recorded import Recorded
-from dateline.ledger import Ledger
 from dateline.projections.words import query_of, words_of
 
 RESULTS_AT_ONCE = 50
@@ -41,11 +37,6 @@ class Found(NamedTuple):
     parts: Parts
     claim: ClaimKnowledge | None
     said: Recorded | None
-
-
-def default_on(ledger: Ledger, visit: Visit, position: int, kept: Kept) -> str:
-    """Return today, in the ledger's zone."""
-    return today(ledger)
 
 
 def show(scene: Scene) -> Shown:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from dateline.api.page.days import day_of, today
 from dateline.api.page.kept import Kept
 from dateline.api.page.lists import page_of
 from dateline.api.page.pictures.calendar import days_of
@@ -23,7 +24,6 @@ from dateline.api.page.statements import (
     said_on,
     told,
 )
-from dateline.api.page.topic import day_of, today
 from dateline.api.page.views import Scene, Shown
 from dateline.api.page.visit import Visit
 from dateline.domain.answers import (
@@ -74,11 +74,6 @@ def default_on(ledger: Ledger, visit: Visit, position: int, kept: Kept) -> str:
     day = today(ledger)
     days = list(said_on(zone, told(events, zone, on=day, position=position)))
     return days[-1] if days else day
-
-
-def default_on_of_all(ledger: Ledger, visit: Visit, position: int, kept: Kept) -> str:
-    """Return today, in the ledger's zone."""
-    return today(ledger)
 
 
 def show(scene: Scene) -> Shown:

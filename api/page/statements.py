@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 from dateline.api.page.kept import Kept
 from dateline.api.page.lists import Moments, thinned
-from dateline.api.page.names import Names
 from dateline.api.page.pictures.arrivals import is_late
 from dateline.api.page.views import CSV, Scene
 from dateline.domain.answers import Arrival, CalendarDay
@@ -19,6 +18,7 @@ from dateline.domain.events import BasisWord, PositionTaken, Statement
 from dateline.domain.recorded import Recorded
 from dateline.domain.times import Period, Zone, datetime_of
 from dateline.ledger import Ledger
+from dateline.names import Names
 
 STATEMENTS_AT_ONCE = 200
 """Statements on a page, and entries of any other list on it."""

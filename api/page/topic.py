@@ -6,11 +6,12 @@ them those that changed since the day before.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 import orjson
 
+from dateline.api.page.days import DAY, day_before, day_of, today
 from dateline.api.page.kept import Kept
 from dateline.api.page.lists import page_of, thinned
 from dateline.api.page.meanings import STATUSES
@@ -26,7 +27,7 @@ from dateline.domain.answers import (
     as_json,
 )
 from dateline.domain.rule import Policy, Status
-from dateline.domain.times import Zone, instant_of, read_instant
+from dateline.domain.times import Zone
 from dateline.ledger import Ledger, status_named
 
 CLAIMS_AT_ONCE = 100
@@ -37,8 +38,6 @@ REASONS_AT_ONCE = 5
 
 CHANGES_AT_ONCE = 300
 """Changes whose reasons are looked for: each folds a claim."""
-
-_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -61,11 +60,6 @@ def default_on(ledger: Ledger, visit: Visit, position: int, kept: Kept) -> str:
     return found[-1].day if found else today(ledger)
 
 
-def today(ledger: Ledger) -> str:
-    """Return today, in the ledger's zone."""
-    return Zone(ledger.timezone).day(instant_of(datetime.now(UTC)))
-
-
 def show(scene: Scene) -> Shown:
     """Show the day."""
     ledger, position, id = scene.ledger, scene.position, scene.visit.names["topic"]
@@ -77,13 +71,13 @@ def show(scene: Scene) -> Shown:
     )
     day = day_of(ledger, scene.on)
     changes = ledger.changes(
-        (_before(day), position),
+        (day_before(day), position),
         (scene.on, position),
         topic=id,
         policy=scene.policy,
         first=CHANGES_AT_ONCE,
     )
-    changed = _changed(scene, changes, known["claims"], _before(day))
+    changed = _changed(scene, changes, known["claims"], day_before(day))
     promised = _promised(scene, id, {claim["id"] for claim in known["claims"]})
     wanted = _wanted(scene, known["claims"], changed)
     page, pages = page_of(scene.visit, len(wanted), CLAIMS_AT_ONCE)
@@ -100,7 +94,7 @@ def show(scene: Scene) -> Shown:
             "known": known,
             "claims": claims,
             "changed": changed,
-            "before": _before(day),
+            "before": day_before(day),
             "reasons": {
                 claim["id"]: scene.names.events(
                     changed[claim["id"]].because[:REASONS_AT_ONCE]
@@ -127,17 +121,6 @@ def show(scene: Scene) -> Shown:
         },
         rows=[_row(scene, claim, changed) for claim in wanted],
     )
-
-
-def day_of(ledger: Ledger, on: str) -> str:
-    """Return the day that a point of public time falls on, in the ledger's zone."""
-    return Zone(ledger.timezone).day(read_instant(on)) if "T" in on else on
-
-
-def _before(day: str) -> str:
-    """Return the day before; of the first day there is, the day itself."""
-    at = date.fromisoformat(day)
-    return (at - _DAY).isoformat() if at > date.min else day
 
 
 def _changed(
@@ -193,7 +176,7 @@ def _due_days(ledger: Ledger, promised: Sequence[ExpectationState]) -> list[str]
     dues = (
         date.fromisoformat(zone.day(zone.period(one.due).latest)) for one in promised
     )
-    return [(due + _DAY if due < date.max else due).isoformat() for due in dues]
+    return [(due + DAY if due < date.max else due).isoformat() for due in dues]
 
 
 def _wanted(

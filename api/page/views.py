@@ -14,11 +14,11 @@ from typing import Any
 import orjson
 
 from dateline.api.page.kept import Kept
-from dateline.api.page.names import Names
 from dateline.api.page.rendering import render
 from dateline.api.page.visit import Visit
 from dateline.domain.rule import Policy
 from dateline.ledger import Ledger
+from dateline.names import Names
 
 HTML, CSV, JSON, SVG = "html", "csv", "json", "svg"
 

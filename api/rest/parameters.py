@@ -356,7 +356,7 @@ _read_lately = lru_cache(_REMEMBERED)(_read)
 def _given(model: type[Query], query: bytes) -> Given:
     lists = _parameters(model)
     given: dict[str, Any] = {}
-    for name, value in _pairs(query):
+    for name, value in pairs_of(query):
         is_list = lists.get(name)
         if is_list is None:
             names = ", ".join(lists) or "none"
@@ -373,7 +373,12 @@ def _given(model: type[Query], query: bytes) -> Given:
     return given
 
 
-def _pairs(query: bytes) -> list[tuple[str, str]]:
+def pairs_of(query: bytes) -> list[tuple[str, str]]:
+    """Read what is sent as in a query string.
+
+    Raises:
+        InvalidParameter: it is not UTF-8, or has too many parameters.
+    """
     if not query:
         return []
     try:

@@ -13,7 +13,6 @@ from dateline.cli.claims import (
     tally_headings,
     tally_words,
 )
-from dateline.cli.lookups import Lookup
 from dateline.cli.screen import Part, Screen, stacked, styled
 from dateline.cli.telling import told, when
 from dateline.domain.answers import (
@@ -33,6 +32,7 @@ from dateline.domain.answers import (
 from dateline.domain.rule import Policy
 from dateline.domain.times import Zone
 from dateline.ledger import Ledger
+from dateline.names import Names
 from dateline.words import (
     asked,
     called,
@@ -54,7 +54,7 @@ def show(answer: Answer, ledger: Ledger, screen: Screen) -> None:
 @show.register
 def _(answer: Knowledge, ledger: Ledger, screen: Screen) -> None:
     zone = Zone(ledger.timezone)
-    lookup = Lookup(ledger, answer.basis.position)
+    names = Names(ledger, answer.basis.position)
     _basis(answer.basis, screen)
     screen.line(*counts(answer, screen))
     if answer.claims:
@@ -63,18 +63,18 @@ def _(answer: Knowledge, ledger: Ledger, screen: Screen) -> None:
         screen.line("None of them has a status asked for.")
     if answer.possibly_known:
         screen.line()
-        possibly_known(answer, lookup, screen)
+        possibly_known(answer, names, screen)
 
 
-def possibly_known(answer: Knowledge, lookup: Lookup, screen: Screen) -> None:
+def possibly_known(answer: Knowledge, names: Names, screen: Screen) -> None:
     """Tell which statements may have been public already."""
     screen.line("Possibly public by then; counted for nothing until the latest date:")
     for possible in answer.possibly_known:
-        statement = lookup.event(possible.statement)
+        statement = names.event(possible.statement)
         label = f"{span(statement.stored['said_at'])} "
         screen.entry(
             (label, "dim"),
-            *(possible.claim, ": ", *told(statement, lookup)),
+            *(possible.claim, ": ", *told(statement, names)),
             indent=2,
             width=max(24, len(label)),
         )
@@ -111,7 +111,7 @@ def _(answer: Timeline, ledger: Ledger, screen: Screen) -> None:
 
 @show.register
 def _(answer: Changes, ledger: Ledger, screen: Screen) -> None:
-    lookup = Lookup(ledger, max(answer.from_.position, answer.to.position))
+    names = Names(ledger, max(answer.from_.position, answer.to.position))
     for label, basis in (("from", answer.from_), ("to", answer.to)):
         screen.line((f"{label:<5}", "dim"), asked(basis))
     _policy(answer.to.policy, screen)
@@ -121,10 +121,10 @@ def _(answer: Changes, ledger: Ledger, screen: Screen) -> None:
     screen.line(counted(len(answer.changes), "claim"), " changed.")
     for change in answer.changes:
         screen.line()
-        _change(change, lookup, screen)
+        _change(change, names, screen)
 
 
-def _change(change: Change, lookup: Lookup, screen: Screen) -> None:
+def _change(change: Change, names: Names, screen: Screen) -> None:
     before, after = change.before, change.after
     parts: list[Part] = [screen.state(after.status)]
     if before.status is not after.status:
@@ -136,9 +136,9 @@ def _change(change: Change, lookup: Lookup, screen: Screen) -> None:
         if old != new:
             difference = f"{old or 'none'} {screen.arrow()} {new or 'none'}"
             screen.entry((label, "dim"), difference, indent=2, width=16)
-    for event in lookup.events(change.because):
+    for event in names.events(change.because):
         because = ("because", "dim")
-        parts = [(f"{when(event, lookup)}  ", "dim"), *told(event, lookup)]
+        parts = [(f"{when(event, names)}  ", "dim"), *told(event, names)]
         screen.entry(because, *parts, indent=2, width=16)
 
 
@@ -148,9 +148,9 @@ def _outcome(outcome: Outcome) -> list[str]:
 
 @show.register
 def _(answer: Explanation, ledger: Ledger, screen: Screen) -> None:
-    lookup = Lookup(ledger, answer.basis.position)
+    names = Names(ledger, answer.basis.position)
     _basis(answer.basis, screen)
-    show_claim(answer.claim, lookup.zone, screen)
+    show_claim(answer.claim, names.zone, screen)
     screen.entry(("decided by", "dim"), answer.decided_by, indent=2, width=16)
     compared = ", ".join(f"{name} {count}" for name, count in answer.counts)
     screen.entry(("counts", "dim"), compared, indent=2, width=16)
@@ -160,12 +160,12 @@ def _(answer: Explanation, ledger: Ledger, screen: Screen) -> None:
         return
     rows: list[list[Part]] = []
     for standing in answer.standings:
-        fields = lookup.event(standing.statement).stored
+        fields = names.event(standing.statement).stored
         row = [
             standing.source,
             called(standing.stance, standing.strength),
             standing.side or "",
-            moment(standing.known_from, lookup.zone),
+            moment(standing.known_from, names.zone),
             rests_on(standing.basis),
             ", ".join(standing.origins),
             ", ".join(standing.flags),
@@ -178,16 +178,16 @@ def _(answer: Explanation, ledger: Ledger, screen: Screen) -> None:
 
 @show.register
 def _(answer: Positions, ledger: Ledger, screen: Screen) -> None:
-    lookup = Lookup(ledger, answer.basis.position)
+    names = Names(ledger, answer.basis.position)
     _basis(answer.basis, screen)
-    screen.line((lookup.name(answer.source), "bold"), f" ({answer.source})")
+    screen.line((names.source(answer.source), "bold"), f" ({answer.source})")
     if not answer.positions:
         screen.line("It held nothing on any claim.")
         return
     headings = ["stance", "claim", "known from", "walked back"]
     rows: list[list[Part]] = []
     for held in answer.positions:
-        text = lookup.text(held.claim, answer.basis.on)
+        text = names.claim(held.claim)
         claim: Part = held.claim
         if screen.is_terminal:
             claim = stacked(styled(text), styled((held.claim, "dim")))
@@ -195,7 +195,7 @@ def _(answer: Positions, ledger: Ledger, screen: Screen) -> None:
             [
                 called(held.stance, held.strength),
                 claim,
-                moment(held.known_from, lookup.zone),
+                moment(held.known_from, names.zone),
                 "yes" if held.walked_back else "",
                 *([] if screen.is_terminal else [text]),
             ]

@@ -6,12 +6,12 @@ from datetime import date, timedelta
 
 from dateline.cli import output
 from dateline.cli.claims import counts
-from dateline.cli.lookups import Lookup
 from dateline.cli.screen import Part, Screen
 from dateline.cli.telling import said, told
 from dateline.domain.answers import Change, ClaimState, ExpectationState, Knowledge
 from dateline.domain.rule import Status
 from dateline.ledger import Ledger
+from dateline.names import Names
 from dateline.words import recorded, span
 
 FIRST_DAY = date(2024, 10, 19)
@@ -33,10 +33,10 @@ def tell(ledger: Ledger, *, kept: str | None) -> None:
         f"{recorded(basis)}.",
         style="dim",
     )
-    lookup = Lookup(ledger, basis.position)
+    names = Names(ledger, basis.position)
     day = FIRST_DAY
     while day <= LAST_DAY:
-        _Day(day, ledger, lookup, screen).tell()
+        _Day(day, ledger, names, screen).tell()
         day += _DAY
     screen.heading("Try next")
     for command in _commands(ledger, kept):
@@ -61,12 +61,10 @@ def _place(claim: ClaimState) -> int:
 class _Day:
     """What is shown of one day, its end being the point of public time."""
 
-    def __init__(
-        self, day: date, ledger: Ledger, lookup: Lookup, screen: Screen
-    ) -> None:
+    def __init__(self, day: date, ledger: Ledger, names: Names, screen: Screen) -> None:
         self._day = day
         self._ledger = ledger
-        self._lookup = lookup
+        self._names = names
         self._screen = screen
 
     def tell(self) -> None:
@@ -91,8 +89,8 @@ class _Day:
         if before is not Status.UNREPORTED:
             still = " too" if before is claim.status else ""
             self._entry("", (f"{before} the day before{still}", "dim"))
-        for event in self._lookup.events(change.because):
-            self._entry("", *told(event, self._lookup))
+        for event in self._names.events(change.because):
+            self._entry("", *told(event, self._names))
 
     def _unchanged(self, claims: Sequence[ClaimState]) -> None:
         if claims:
@@ -104,17 +102,17 @@ class _Day:
         if known.possibly_known:
             self._part("Possibly public already, and counted for nothing yet")
         for possible in known.possibly_known:
-            statement = self._lookup.event(possible.statement)
+            statement = self._names.event(possible.statement)
             self._entry(("perhaps", "yellow"), self._text(possible.claim))
             dated = f", dated {span(statement.stored['said_at'])}"
-            self._entry("", *said(statement, self._lookup, words=False), dated)
+            self._entry("", *said(statement, self._names, words=False), dated)
 
     def _promised(self, expectations: Sequence[ExpectationState]) -> None:
         if expectations:
             self._part("Promised")
         for expected in expectations:
             promised_by, awaited = map(
-                self._lookup.name, (expected.source, expected.awaits)
+                self._names.source, (expected.source, expected.awaits)
             )
             self._entry(
                 self._screen.state(expected.state),
@@ -127,7 +125,7 @@ class _Day:
                 self._entry("", (f'"{expected.quote}"', "italic"))
 
     def _text(self, claim: str) -> str:
-        return self._lookup.text(claim, str(self._day))
+        return self._names.claim(claim)
 
     def _part(self, title: str) -> None:
         self._screen.line()

@@ -6,8 +6,11 @@ import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
 
+import dateline
 from dateline import Ledger
 from dateline.api import Settings, create_app
+from tests.builders import asserted, framed, opened, registered
+from tests.stores import Places
 
 PATHS = (
     "/topics",
@@ -106,3 +109,22 @@ def test_a_program_that_asks_for_data_is_refused_as_the_api_refuses(
     assert response.status_code == 400
     assert response.headers["content-type"] == "application/problem+json"
     assert "format is one of html, json, csv, svg" in response.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("timezone", "on"),
+    [
+        ("Europe/Kyiv", "9999-12-31T23:59:59.999999Z"),
+        ("America/New_York", "0001-01-01T00:00:00Z"),
+    ],
+)
+def test_an_instant_of_a_year_that_a_zone_has_not_is_answered(
+    places: Places, timezone: str, on: str
+) -> None:
+    with dateline.open(places.new(), timezone=timezone) as ledger:
+        ledger.record(opened("war"), registered("seoul"), framed(topics=("war",)))
+        ledger.record(asserted(by="seoul", said_at="2024-10-20"))
+        with TestClient(create_app(ledger, Settings())) as client:
+            for path in ("/topics/war", "/claims/troops", "/sources/seoul"):
+                assert asked(client, path, f"on={on}").status_code == 200
+            assert asked(client, "/compare", f"to={on}").status_code == 200
