@@ -28,7 +28,7 @@ run: $(READY) ## show what the command line offers
 	@$(BIN)/dateline --help
 
 test: $(READY) ## run the tests; ARGS="-k denial" narrows them
-	$(BIN)/python -m pytest -n auto $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 node: ## install the npm clients and linters that some tests need (needs npm)
 	npm install --prefix tests/api/node --no-package-lock --no-audit --no-fund

@@ -2,9 +2,10 @@
 
 uvicorn's parser takes a head of any size and waits for it as long as it takes. Here a
 head has a limit and a deadline, and so has whatever a client sends that nobody reads.
-A connection over the number that is allowed gets an answer, and is closed. Each
-refusal is a whole answer: what the client is still sending is read for a moment, or
-the operating system would reset the connection under it.
+A client that takes nothing of its answer for long is cut off. A connection over the
+number that is allowed gets an answer, and is closed. Each refusal is a whole answer:
+what the client is still sending is read for a moment, or the operating system would
+reset the connection under it.
 """
 
 import asyncio
@@ -35,6 +36,7 @@ class Bounds(NamedTuple):
 
     head_bytes: int
     head_seconds: float
+    send_seconds: float
     connections: int
 
 
@@ -43,7 +45,10 @@ def bounded(settings: Settings) -> type[HttpToolsProtocol]:
 
     class Bounded(BoundedProtocol):
         bounds = Bounds(
-            settings.max_header_bytes, settings.header_seconds, settings.max_connections
+            settings.max_header_bytes,
+            settings.header_seconds,
+            settings.send_seconds,
+            settings.max_connections,
         )
 
     return Bounded
@@ -75,6 +80,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_over = self._is_deaf = False
         self._refusal: RequestError | None = None
         self._head_timer: asyncio.TimerHandle | None = None
+        self._send_timer: asyncio.TimerHandle | None = None
 
     # --- the connection ---
 
@@ -91,6 +97,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_deaf = True
         self._forget_head()
+        self._forget_sent()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -111,6 +118,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(_overloaded())
             return
         self._is_deaf = True
+        self._forget_sent()
         self.transport = self._wire
         super().handle_websocket_upgrade()
 
@@ -167,6 +175,36 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._expect_taker()
+
+    def resume_writing(self) -> None:
+        self._forget_sent()
+        super().resume_writing()
+
+    def _expect_taker(self) -> None:
+        """Give a client its time to take some of what waits for it."""
+        self._forget_sent()
+        self._send_timer = self.loop.call_later(
+            self.bounds.send_seconds, self._miss_taker, self._waiting_bytes
+        )
+
+    def _miss_taker(self, before: int) -> None:
+        if self._waiting_bytes < before:
+            self._expect_taker()
+        else:
+            self._wire.abort()
+
+    @property
+    def _waiting_bytes(self) -> int:
+        return self._wire.get_write_buffer_size()
+
+    def _forget_sent(self) -> None:
+        if self._send_timer is not None:
+            self._send_timer.cancel()
+            self._send_timer = None
 
     def _miss_head(self) -> None:
         self._head_timer = None

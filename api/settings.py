@@ -105,6 +105,9 @@ class Settings(BaseSettings):
     max_first: Count = Field(1_000, description="Entries on a page, at most.")
     header_seconds: Seconds = Field(10, description="Time for a request's head.")
     body_seconds: Seconds = Field(30, description="Time for a request's body.")
+    send_seconds: Seconds = Field(
+        60, description="Time for a client to take more of an answer."
+    )
     request_seconds: Seconds = Field(30, description="Time to answer a question.")
     at_least_seconds: Seconds = Field(
         5, description="Time to wait for the position `at_least`."

@@ -1,6 +1,7 @@
 """Fixtures that several tests share: a real ledger, on each store, and its clock."""
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +13,9 @@ import dateline
 from dateline import Ledger
 from tests.builders import Clock
 from tests.stores import STORES, Places
+
+# A run in the background of a shell ignores interrupts; its children must not.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("default", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from benchmarks import append, asof, page, processes, rectangles
 from benchmarks.report import Figure
-from benchmarks.servers import POSTGRES, Postgres, has_nats
+from benchmarks.servers import Postgres, has_nats
 from benchmarks.workloads import Ledgers, Shape
 from tests.services import require
+from tests.stores import SERVER, require_server
 
 SMALL = Shape(topics=2, events_of_a_claim=60, sources_of_a_claim=3, claims=10)
 
@@ -19,12 +19,8 @@ SMALL = Shape(topics=2, events_of_a_claim=60, sources_of_a_claim=3, claims=10)
 @pytest.fixture
 def ledgers(tmp_path: Path) -> Iterator[Ledgers]:
     """Give the ledgers of a run on both stores."""
-    try:
-        postgres = Postgres(POSTGRES)
-    except psycopg.OperationalError:
-        require("PostgreSQL", False)
-        raise
-    with closing(postgres):
+    require_server()
+    with closing(Postgres(SERVER)) as postgres:
         yield Ledgers(tmp_path, postgres)
 
 

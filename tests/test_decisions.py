@@ -864,9 +864,9 @@ def test_a_batch_has_a_limit(begun: Ledger) -> None:
     head = begun.position
 
     with refused("batch_too_large"):
-        begun.record(*[asserted(note=str(n)) for n in range(BATCH_LIMIT + 1)])
+        begun.record(*[opened(f"topic-{n}") for n in range(BATCH_LIMIT + 1)])
     assert begun.position == head
-    receipt = begun.record(*[asserted(note=str(n)) for n in range(BATCH_LIMIT)])
+    receipt = begun.record(*[opened(f"topic-{n}") for n in range(BATCH_LIMIT)])
     assert receipt.position == head + BATCH_LIMIT == begun.position
 
 

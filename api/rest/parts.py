@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 from typing import Any
 
-import anyio
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -40,7 +39,7 @@ async def record_in_parts(call: Call, signature: Signature) -> ASGIApp:
     """Record a body as it arrives; what comes first decides about the status."""
     parts = _parts(call, signature)
     first = await anext(parts)
-    return _Results(first, parts, call.services.settings.body_seconds)
+    return _Results(first, parts)
 
 
 async def _parts(call: Call, signature: Signature) -> AsyncGenerator[bytes]:
@@ -109,27 +108,24 @@ async def _record_good(
 
 
 class _Results:
-    """The response: results as they come, to a caller who takes them in time."""
+    """The response: results as they come."""
 
-    def __init__(
-        self, first: bytes, parts: AsyncGenerator[bytes], seconds: float
-    ) -> None:
+    def __init__(self, first: bytes, parts: AsyncGenerator[bytes]) -> None:
         self._first = first
         self._parts = parts
-        self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send what there is; stop, unended, when the caller is gone."""
         start = Response(media_type=NDJSON, headers={"Cache-Control": "no-store"})
         del start.headers["content-length"]
         async with aclosing(self._parts) as parts:
-            with suppress(ClientDisconnect, TimeoutError):
-                await self._send(send, "start", status=200, headers=start.raw_headers)
-                await self._send(send, "body", body=self._first, more_body=True)
+            with suppress(ClientDisconnect):
+                await _send(send, "start", status=200, headers=start.raw_headers)
+                await _send(send, "body", body=self._first, more_body=True)
                 async for part in parts:
-                    await self._send(send, "body", body=part, more_body=True)
-                await self._send(send, "body", body=b"", more_body=False)
+                    await _send(send, "body", body=part, more_body=True)
+                await _send(send, "body", body=b"", more_body=False)
 
-    async def _send(self, send: Send, kind: str, **message: Any) -> None:
-        with anyio.fail_after(self._seconds):
-            await send({"type": f"http.response.{kind}", **message})
+
+async def _send(send: Send, kind: str, **message: Any) -> None:
+    await send({"type": f"http.response.{kind}", **message})

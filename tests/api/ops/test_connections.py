@@ -22,6 +22,7 @@ pytestmark = pytest.mark.slow
 LIMIT = 2_000
 BODY_LIMIT = 10_000
 GET = b"GET /v1/ledger HTTP/1.1\r\nHost: localhost\r\n"
+LARGE = GET.replace(b"ledger", b"openapi.json")
 CLOSE = b"Connection: close\r\n"
 END = b"\r\n"
 
@@ -59,7 +60,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     target = tmp_path_factory.mktemp("connections") / "war.dateline"
     dateline.open(target).close()
     flags = (
-        *("--header-seconds", 0.5, "--body-seconds", 0.5),
+        *("--header-seconds", 0.5, "--body-seconds", 0.5, "--send-seconds", 0.5),
         *("--max-header-bytes", LIMIT, "--max-body-bytes", BODY_LIMIT),
     )
     with served(target, *flags) as server:
@@ -259,6 +260,48 @@ def test_a_body_that_nobody_reads_has_its_time_too(server: Server) -> None:
         sent = trickle(connection, b"x")
 
     assert the(answers(sent)).status == 200
+
+
+# --- clients that do not read -------------------------------------------------------
+
+
+def test_who_takes_no_answer_is_cut_off(server: Server) -> None:
+    document = the(ask(server, LARGE + CLOSE + END)).body
+    count = 20_000_000 // len(document)
+    with server.connect() as connection:
+        connection.sendall((LARGE + END) * count)
+        time.sleep(2)
+        taken = 0
+        with contextlib.suppress(ConnectionError):
+            while part := connection.recv(65_536):
+                taken += len(part)
+    assert len(document) < taken < count * len(document)
+
+
+def test_who_takes_an_answer_slowly_gets_it(server: Server) -> None:
+    document = the(ask(server, LARGE + CLOSE + END)).body
+    count = 8_000_000 // len(document)
+    got = bytearray()
+    with server.connect() as connection:
+        connection.sendall((LARGE + END) * (count - 1) + LARGE + CLOSE + END)
+        while part := connection.recv(200_000):
+            got += part
+            time.sleep(0.05)
+    assert [answer.body for answer in answers(bytes(got))] == [document] * count
+
+
+def test_who_takes_no_results_is_cut_off(server: Server) -> None:
+    head = post(b"/v1/events?atomic=false", 0)
+    head = head.replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+    head = head.replace(b"application/json", b"application/x-ndjson")
+    lines = b"{\n" * 10_000
+    chunk = b"%x\r\n%b\r\n" % (len(lines), lines)
+    with server.connect() as connection:
+        connection.sendall(head)
+        with pytest.raises(ConnectionError):
+            while True:
+                connection.sendall(chunk)
+    assert the(ask(server, GET + CLOSE + END)).status == 200
 
 
 # --- sockets ------------------------------------------------------------------------

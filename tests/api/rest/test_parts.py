@@ -195,17 +195,6 @@ def test_a_caller_who_goes_away_leaves_whole_transactions(ledger: Ledger) -> Non
     ledger.verify()
 
 
-def test_a_caller_who_does_not_take_the_results_is_cut_off(ledger: Ledger) -> None:
-    with serving(ledger, body_seconds=0.5) as url, Caller(url) as caller:
-        caller.begin("POST", f"/v1/events{APART}", *CHUNKED)
-        with pytest.raises(OSError):
-            while True:
-                caller.chunk(b"{\n" * 10_000)
-        with Caller(url) as another:
-            another.begin("GET", "/v1/ledger")
-            assert another.status()[0] == 200
-
-
 def test_writers_take_turns_with_a_long_body(ledger: Ledger) -> None:
     with serving(ledger) as url, dateline.open(ledger.target) as other:
         done = threading.Event()
