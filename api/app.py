@@ -66,7 +66,7 @@ def create_app(ledger: Ledger, settings: Settings | None = None) -> Starlette:
         middleware=middleware(access, metrics, settings),
         exception_handlers={
             DatelineError: problems.on_dateline_error,
-            HTTPException: problems.on_http_exception,
+            HTTPException: page.where_nothing_is(services),
         },
     )
     app.router.redirect_slashes = False

@@ -13,23 +13,18 @@ from importlib.resources import files
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from dateline.api.problems import NotAcceptable
-from dateline.api.rest.media import JSON, accepted
+from dateline.api.rest import media
 
 _ASSETS = files("dateline.api") / "assets" / "graphiql"
 _PLACE = re.compile(r"\{\{ ([a-z.-]+) \}\}")
 _SCRIPT = re.compile(r"(?s)<script>(.*?)</script>")
-HTML = "text/html"
 
 
 def is_browser(request: Request) -> bool:
     """Tell whether a request is for a page, and for no answer."""
     if request.method != "GET" or "query" in request.query_params:
         return False
-    try:
-        return accepted(request.headers.getlist("accept"), (JSON, HTML)) == HTML
-    except NotAcceptable:
-        return False
+    return media.is_browser(request.headers.getlist("accept"))
 
 
 def page() -> Response:

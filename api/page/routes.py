@@ -16,7 +16,8 @@ from dateline.api.page.requests import UNSTORED, refused, visit_of
 from dateline.api.page.signing_in import sign_in, sign_out, ways_in
 from dateline.api.page.table import VIEWS
 from dateline.api.page.views import View
-from dateline.api.problems import MethodNotAllowed
+from dateline.api.problems import MethodNotAllowed, NotFound, on_http_exception
+from dateline.api.rest.media import is_browser
 from dateline.api.services import Services
 from dateline.domain.answers import Topics
 from dateline.domain.errors import DatelineError
@@ -49,6 +50,22 @@ def routes(services: Services) -> list[BaseRoute]:
         Mount("/assets", StaticFiles(packages=[("dateline.api", "assets/page")])),
         Route(ICON, RedirectResponse("assets/icon.svg", 308)),
     ]
+
+
+def where_nothing_is(services: Services) -> Callable[..., Awaitable[Response]]:
+    """Return the handler of what the framework refuses.
+
+    Browsers get a page where no route leads; all else is told as over REST.
+    """
+    nothing = NotFound("there is no page at this address")
+
+    async def answer(request: Request, error: Exception) -> Response:
+        is_on_a_route = "endpoint" in request.scope
+        if is_on_a_route or not is_browser(request.headers.getlist("accept")):
+            return await on_http_exception(request, error)
+        return refused(request, services.ledger.timezone, nothing)
+
+    return answer
 
 
 class Page:

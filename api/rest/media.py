@@ -7,6 +7,7 @@ from typing import NamedTuple
 from dateline.api.problems import NotAcceptable
 
 JSON = "application/json"
+HTML = "text/html"
 NDJSON = "application/x-ndjson"
 EVENT_STREAM = "text/event-stream"
 
@@ -53,6 +54,14 @@ def accepted(accept: Iterable[str], offered: Sequence[str]) -> str:
             f"this is given as {', '.join(offered)}; accept one of them"
         )
     return offered[-index]
+
+
+def is_browser(accept: Iterable[str]) -> bool:
+    """Tell whether a caller likes a page better than an answer."""
+    try:
+        return accepted(accept, (JSON, HTML)) == HTML
+    except NotAcceptable:
+        return False
 
 
 def _quality(ranges: Sequence[_Range], media_type: str) -> float:

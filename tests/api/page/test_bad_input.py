@@ -55,6 +55,19 @@ def test_a_day_that_is_none_is_refused(client: TestClient, path: str) -> None:
             assert refusal(asked(client, path, query))
 
 
+@pytest.mark.parametrize("path", ["/nowhere", "/topics/", "/claims/a/b"])
+def test_where_no_page_is_browsers_get_one_and_programs_a_problem(
+    client: TestClient, path: str
+) -> None:
+    browser = client.get(path, headers={"Accept": "text/html, */*;q=0.8"})
+    program = client.get(path)
+
+    assert browser.status_code == program.status_code == 404
+    assert refusal(browser) == "there is no page at this address"
+    assert 'href="/topics"' in browser.text
+    assert program.json()["code"] == "not_found"
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_the_first_and_the_last_day_and_instants_are_answered(
     client: TestClient, path: str
