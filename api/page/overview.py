@@ -32,10 +32,13 @@ def show(scene: Scene) -> Shown:
         title=ledger.title,
         name="topics",
         template="overview.html",
-        picture="pictures/topics.svg",
+        picture="pictures/counts.svg",
         values={
             "topics": entries,
-            "glance": bars_of([(topic.title, counts) for topic, counts in entries]),
+            "glance": bars_of(
+                "Claims of each topic by status",
+                [(topic.title, counts) for topic, counts in entries],
+            ),
             "next": page.next,
         },
         data={

@@ -1,10 +1,12 @@
 """Claims, sources and quotes in which some words stand, as of a point."""
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 from unicodedata import category
 
+from dateline.api.page.pictures.counts import Bars, bars_of
 from dateline.api.page.views import HTML, Scene, Shown
 from dateline.domain.answers import ClaimKnowledge, SearchResult, as_json
 from dateline.domain.errors import InvalidQuestion
@@ -20,6 +22,8 @@ _EXCERPT = 360
 """Characters of a long text that are shown, from a little before what was found."""
 
 _LEAD_IN = 100
+
+_WAYS = ("claim", "Claims found by their text"), ("quote", "Claims found by a quote")
 
 Parts = Sequence[tuple[str, bool]]
 """A text in parts, each with whether it was looked for."""
@@ -71,6 +75,7 @@ def _found(scene: Scene, words: str) -> Shown:
         title=shown.title,
         name=shown.name,
         template=shown.template,
+        picture="pictures/counts.svg",
         values=shown.values,
         data=as_json(answer),
         rows=[_row(scene, one) for one in found],
@@ -93,6 +98,7 @@ def _shown(
         values={
             "words": words,
             "found": found,
+            "glance": _glance(found),
             "error": error,
             "next": next,
             "topics": [(topic.id, topic.title) for topic in topics],
@@ -110,6 +116,20 @@ def _detailed(scene: Scene, result: SearchResult, wanted: Sequence[str]) -> Foun
     if result.statement is not None:
         said = next(iter(scene.names.events([result.statement])), None)
     return Found(result, excerpt(parts_of(result.text, wanted)), claim, said)
+
+
+def _glance(found: Sequence[Found]) -> Bars:
+    """Lay out the claims that results lead to, each once for a way that leads there."""
+    kinds = []
+    for kind, title in _WAYS:
+        claims = {
+            one.claim.id: one.claim.status
+            for one in found
+            if one.result.kind == kind and one.claim is not None
+        }
+        if claims:
+            kinds.append((title, Counter(claims.values())))
+    return bars_of("Claims that were found, by status", kinds)
 
 
 def _row(scene: Scene, found: Found) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What each topic's claims come to: a bar for each topic, a part for each status."""
+"""What some claims come to: a bar for those of a kind, a part for each status."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Bar:
-    """A topic's claims."""
+    """The claims of a kind: of a topic, or found in one way."""
 
     title: str
     y: int
@@ -31,20 +31,21 @@ class Bar:
 
 @dataclass(frozen=True)
 class Bars:
-    """The picture."""
+    """The picture, and what it shows."""
 
+    label: str
     bars: Sequence[Bar]
     height: int
 
 
-def bars_of(topics: Sequence[tuple[str, Mapping[Status, int]]]) -> Bars:
-    """Lay out topics by title, the bars as long as there are claims."""
-    most = max((sum(counts.values()) for _, counts in topics), default=0) or 1
+def bars_of(label: str, kinds: Sequence[tuple[str, Mapping[Status, int]]]) -> Bars:
+    """Lay out kinds of claims by title, the bars as long as there are claims."""
+    most = max((sum(counts.values()) for _, counts in kinds), default=0) or 1
     bars = [
         Bar(title, TOP + number * ROW, sum(counts.values()), _parts(counts, most))
-        for number, (title, counts) in enumerate(topics)
+        for number, (title, counts) in enumerate(kinds)
     ]
-    return Bars(bars, 2 * TOP + len(bars) * ROW)
+    return Bars(label, bars, 2 * TOP + len(bars) * ROW)
 
 
 def _parts(counts: Mapping[Status, int], most: int) -> list[Part]:

@@ -38,6 +38,7 @@ PICTURED = (
     "/claims/{claim}",
     "/sources/{source}",
     "/compare",
+    "/search",
 )
 
 

@@ -160,11 +160,12 @@ def test_a_source_of_many_claims_is_drawn_on_those_it_spoke_of_last() -> None:
 
 def test_bars_are_as_long_as_there_are_claims() -> None:
     found = bars_of(
+        "Claims of each topic",
         [
             ("War", {Status.ASSERTED: 3, Status.DISPUTED: 1}),
             ("Weapons", {Status.RAISED: 1}),
             ("Nothing", {}),
-        ]
+        ],
     )
     widths = [
         [(part.status, part.x, part.width) for part in bar.parts] for bar in found.bars

@@ -63,6 +63,21 @@ def test_claims_come_with_their_status_and_quotes_with_source_and_claim(
     }
 
 
+def test_the_claims_that_were_found_are_drawn_by_status(client: TestClient) -> None:
+    page = search(client, q="brigade", on="2024-10-22")
+
+    drawn = page.one("section", class_="glance").one("svg")
+    assert [one.text for one in drawn.every("text")] == [
+        "Claims found by their text: 2",
+        "Claims found by a quote: 1",
+    ]
+    assert [one.one("title").text for one in drawn.every("rect")] == [
+        "Claims found by their text: 2 asserted",
+        "Claims found by a quote: 1 asserted",
+    ]
+    assert not search(client, q="séoul").every("section", class_="glance")
+
+
 def test_nothing_is_found_before_it_was_known_or_recorded(client: TestClient) -> None:
     assert "Claims" not in results(search(client, q="grain", on="2024-10-21"))
     assert "Claims" in results(search(client, q="grain", on="2024-10-22"))
