@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from dateline.api.page.meanings import STATUSES
 from dateline.domain.rule import Status
 
-TOP, ROW = 8, 52
+TOP, ROW = 8, 68
+
+_LABELLED_FROM = 8.0
+"""Percent of the width that a part has at least for its shape and its number."""
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,10 @@ class Part:
     count: int
     x: float
     width: float
+
+    @property
+    def is_labelled(self) -> bool:
+        return self.width >= _LABELLED_FROM
 
 
 @dataclass(frozen=True)
