@@ -354,7 +354,7 @@ def test_readers_miss_nothing_while_nodes_and_relays_die(
         ]
         # No faster than three servers of NATS catch up with on the cores of a CI.
         with recording(ledger.target, 8, pause=0.2):
-            for turn in range(6):
+            for turn in range(4):
                 time.sleep(chance.uniform(1, 2))
                 node = nodes[turn % 3]
                 node.kill()
