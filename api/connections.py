@@ -80,7 +80,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_over = self._is_deaf = False
         self._refusal: RequestError | None = None
         self._head_timer: asyncio.TimerHandle | None = None
-        self._send_timer: asyncio.TimerHandle | None = None
+        self._taker_timer: asyncio.TimerHandle | None = None
 
     # --- the connection ---
 
@@ -97,7 +97,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_deaf = True
         self._forget_head()
-        self._forget_sent()
+        self._forget_taker()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -118,7 +118,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(_overloaded())
             return
         self._is_deaf = True
-        self._forget_sent()
+        self._forget_taker()
         self.transport = self._wire
         super().handle_websocket_upgrade()
 
@@ -162,7 +162,38 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refusal = self._too_large()
             raise self._refusal
 
-    # --- deadlines and refusals ---
+    # --- clients that do not read ---
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._expect_taker()
+
+    def resume_writing(self) -> None:
+        self._forget_taker()
+        super().resume_writing()
+
+    def _expect_taker(self) -> None:
+        """Give a client its time to take some of what waits for it."""
+        self._taker_timer = self.loop.call_later(
+            self.bounds.send_seconds, self._miss_taker, self._waiting_bytes
+        )
+
+    def _forget_taker(self) -> None:
+        if self._taker_timer is not None:
+            self._taker_timer.cancel()
+            self._taker_timer = None
+
+    def _miss_taker(self, before: int) -> None:
+        if self._waiting_bytes < before:
+            self._expect_taker()
+        else:
+            self._wire.abort()
+
+    @property
+    def _waiting_bytes(self) -> int:
+        return self._wire.get_write_buffer_size()
+
+    # --- heads that do not come, and refusals ---
 
     def _expect_head(self) -> None:
         """Give the next head its time; nothing but its end stops the clock."""
@@ -175,36 +206,6 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._expect_taker()
-
-    def resume_writing(self) -> None:
-        self._forget_sent()
-        super().resume_writing()
-
-    def _expect_taker(self) -> None:
-        """Give a client its time to take some of what waits for it."""
-        self._forget_sent()
-        self._send_timer = self.loop.call_later(
-            self.bounds.send_seconds, self._miss_taker, self._waiting_bytes
-        )
-
-    def _miss_taker(self, before: int) -> None:
-        if self._waiting_bytes < before:
-            self._expect_taker()
-        else:
-            self._wire.abort()
-
-    @property
-    def _waiting_bytes(self) -> int:
-        return self._wire.get_write_buffer_size()
-
-    def _forget_sent(self) -> None:
-        if self._send_timer is not None:
-            self._send_timer.cancel()
-            self._send_timer = None
 
     def _miss_head(self) -> None:
         self._head_timer = None

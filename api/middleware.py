@@ -10,6 +10,7 @@ from dateline.api.limits import ANY, Bodies, Faults, Hosts, Origins, Rates
 from dateline.api.logs import Observed, is_request_id
 from dateline.api.metrics import Metrics
 from dateline.api.page.routes import SEGMENTS
+from dateline.api.rest.table import PREFIX
 from dateline.api.settings import Settings
 
 REQUEST_ID = "X-Request-ID"
@@ -66,7 +67,7 @@ def middleware(
             Bodies,
             max_bytes=settings.max_body_bytes,
             seconds=settings.body_seconds,
-            apart="/v1/",
+            apart=f"{PREFIX}/",
         ),
         Middleware(ContentCoding),
     ]

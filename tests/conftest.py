@@ -1,6 +1,5 @@
 """Fixtures that several tests share: a real ledger, on each store, and its clock."""
 
-import os
 import signal
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,6 +11,7 @@ from hypothesis import settings
 import dateline
 from dateline import Ledger
 from tests.builders import Clock
+from tests.services import IN_CI
 from tests.stores import STORES, Places
 
 # A run in the background of a shell ignores interrupts; its children must not.
@@ -19,7 +19,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("default", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
-settings.load_profile("ci" if os.environ.get("CI") == "true" else "default")
+settings.load_profile("ci" if IN_CI else "default")
 
 
 @pytest.fixture

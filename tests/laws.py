@@ -1,12 +1,12 @@
 """Laws: tests of what holds for all that Hypothesis draws, on each store."""
 
-import os
 from collections.abc import Callable
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.services import IN_CI
 from tests.stores import SQLITE
 
 
@@ -24,7 +24,7 @@ def law(
     def made(holds: Callable[..., None]) -> Callable[[str], None]:
         def test(store: str) -> None:
             tried = examples if store == SQLITE else examples // 3
-            if os.environ.get("CI") == "true":
+            if IN_CI:
                 tried //= 2
             settings(max_examples=tried)(given(**drawn)(holds))(store)
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+IN_CI = os.environ.get("CI") == "true"
+
 NODE_MODULES = Path(__file__).parent / "api" / "node" / "node_modules"
 
 
@@ -13,7 +15,7 @@ def require(what: str, is_there: bool) -> None:
     """Skip a test for want of something; where ``CI`` is ``true``, fail it."""
     if is_there:
         return
-    if os.environ.get("CI") == "true":
+    if IN_CI:
         pytest.fail(f"{what} is missing, and CI needs it")
     pytest.skip(f"NOT TESTED for want of {what}")
 

@@ -1,7 +1,7 @@
 """Where tests keep ledgers: in files, and in schemas of a PostgreSQL server.
 
 ``DATELINE_TEST_POSTGRES`` names the server's database. Nothing there is touched but
-schemas whose names begin with ``test-``.
+schemas whose names begin with ``test-``, or ``bench-`` where benchmarks are tested.
 """
 
 import os

@@ -13,7 +13,7 @@ from importlib.resources import files
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from dateline.api.rest import media
+from dateline.api.rest.media import prefers_page
 
 _ASSETS = files("dateline.api") / "assets" / "graphiql"
 _PLACE = re.compile(r"\{\{ ([a-z.-]+) \}\}")
@@ -24,7 +24,7 @@ def is_browser(request: Request) -> bool:
     """Tell whether a request is for a page, and for no answer."""
     if request.method != "GET" or "query" in request.query_params:
         return False
-    return media.is_browser(request.headers.getlist("accept"))
+    return prefers_page(request.headers.getlist("accept"))
 
 
 def page() -> Response:

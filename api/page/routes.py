@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from dateline.api.access import ICON, caller_of
+from dateline.api.access import ICON, caller_of, path_of
 from dateline.api.page.answering import answered
 from dateline.api.page.kept import Kept
 from dateline.api.page.recording import Recording
@@ -17,7 +17,8 @@ from dateline.api.page.signing_in import sign_in, sign_out, ways_in
 from dateline.api.page.table import VIEWS
 from dateline.api.page.views import View
 from dateline.api.problems import MethodNotAllowed, NotFound, on_http_exception
-from dateline.api.rest.media import is_browser
+from dateline.api.rest.media import prefers_page
+from dateline.api.rest.table import PREFIX
 from dateline.api.services import Services
 from dateline.domain.answers import Topics
 from dateline.domain.errors import DatelineError
@@ -60,8 +61,10 @@ def where_nothing_is(services: Services) -> Callable[..., Awaitable[Response]]:
     nothing = NotFound("there is no page at this address")
 
     async def answer(request: Request, error: Exception) -> Response:
+        is_of_rest = path_of(request.scope).startswith(f"{PREFIX}/")
         is_on_a_route = "endpoint" in request.scope
-        if is_on_a_route or not is_browser(request.headers.getlist("accept")):
+        wants_page = prefers_page(request.headers.getlist("accept"))
+        if is_of_rest or is_on_a_route or not wants_page:
             return await on_http_exception(request, error)
         return refused(request, services.ledger.timezone, nothing)
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any, NamedTuple
 from unicodedata import category
@@ -70,13 +71,9 @@ def _found(scene: Scene, words: str) -> Shown:
     )
     wanted = query_of(words)
     found = [_detailed(scene, result, wanted) for result in answer.results]
-    shown = _shown(scene, words, found=found, next=answer.next)
-    return Shown(
-        title=shown.title,
-        name=shown.name,
-        template=shown.template,
+    return replace(
+        _shown(scene, words, found=found, next=answer.next),
         picture="pictures/counts.svg",
-        values=shown.values,
         data=as_json(answer),
         rows=[_row(scene, one) for one in found],
     )

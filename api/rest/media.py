@@ -56,7 +56,7 @@ def accepted(accept: Iterable[str], offered: Sequence[str]) -> str:
     return offered[-index]
 
 
-def is_browser(accept: Iterable[str]) -> bool:
+def prefers_page(accept: Iterable[str]) -> bool:
     """Tell whether a caller likes a page better than an answer."""
     try:
         return accepted(accept, (JSON, HTML)) == HTML

@@ -68,6 +68,16 @@ def test_where_no_page_is_browsers_get_one_and_programs_a_problem(
     assert program.json()["code"] == "not_found"
 
 
+@pytest.mark.parametrize("path", ["/v1/nothing", "/assets/nothing"])
+def test_what_is_no_page_is_a_problem_for_browsers_too(
+    client: TestClient, path: str
+) -> None:
+    answer = client.get(path, headers={"Accept": "text/html"})
+
+    assert answer.status_code == 404
+    assert answer.json()["code"] == "not_found"
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_the_first_and_the_last_day_and_instants_are_answered(
     client: TestClient, path: str

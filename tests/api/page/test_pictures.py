@@ -175,3 +175,11 @@ def test_bars_are_as_long_as_there_are_claims() -> None:
         [(Status.RAISED, 0.0, 25.0)],
         [],
     ]
+
+
+def test_a_part_has_its_number_where_there_is_room() -> None:
+    (bar,) = bars_of("", [("", {Status.ASSERTED: 92, Status.DISPUTED: 8})]).bars
+    assert [part.is_labelled for part in bar.parts] == [True, True]
+
+    (bar,) = bars_of("", [("", {Status.ASSERTED: 93, Status.DISPUTED: 7})]).bars
+    assert [part.is_labelled for part in bar.parts] == [False, True]
